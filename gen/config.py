@@ -1,0 +1,230 @@
+"""The hardware configuration: one frozen dataclass with checks and derived values, TOML at the edge.
+
+Pure data: imports nothing of weft but the error type. Every legal combination elaborates; every illegal
+one raises `WeftError` naming field, value, rule and the nearest legal value.
+"""
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weft.gen.errors import WeftError, nearest
+
+
+def _power_of_two(value: int) -> bool:
+    return value > 0 and value & (value - 1) == 0
+
+
+def _nearest_power(value: int, low: int, high: int) -> int:
+    powers = [1 << n for n in range(low.bit_length() - 1, high.bit_length())]
+    return min(powers, key=lambda power: abs(power - value))
+
+
+def _option(default: Any, doc: str, *, low: int | None = None, high: int | None = None, power: bool = False,
+            choices: tuple[Any, ...] | None = None) -> Any:
+    return dataclasses.field(
+        default=default, metadata={"doc": doc, "low": low, "high": high, "power": power, "choices": choices})
+
+
+@dataclasses.dataclass(frozen=True)
+class Array:
+    rows: int = _option(16, "processing elements along the reduction (K); also the bytes of a scratchpad line",
+                        low=4, high=64, power=True)
+    columns: int = _option(16, "processing elements along the output channels (N); equal to rows",
+                           low=4, high=64, power=True)
+    dataflow: str = _option("weight_stationary", "which operand stays in the array", choices=("weight_stationary",))
+    operand: str = _option("int8", "operand format of activations and weights", choices=("int8",))
+
+
+@dataclasses.dataclass(frozen=True)
+class Scratchpad:
+    kib: int = _option(256, "capacity in KiB", low=4, high=1024, power=True)
+    banks: int = _option(4, "independently addressed banks", low=2, high=16, power=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Accumulator:
+    kib: int = _option(64, "capacity in KiB, both halves together", low=1, high=1024, power=True)
+    bits: int = _option(32, "width of one accumulator", choices=(32,))
+
+
+@dataclasses.dataclass(frozen=True)
+class Vector:
+    parameter_sets: int = _option(64, "per-channel parameter sets (bias, multiplier, shift) held on chip",
+                                  low=32, high=256, power=True)
+    float32: bool = _option(True, "include the FLOAT32 rounding mode of ONNX QOperator", choices=(True, False))
+
+
+@dataclasses.dataclass(frozen=True)
+class Axi:
+    data_bits: int = _option(128, "width of the AXI4 data bus; 8 x array.rows, so that a beat is a line",
+                             low=32, high=512, power=True)
+    address_bits: int = _option(32, "width of AXI4 addresses", low=32, high=64)
+    burst_beats: int = _option(16, "longest burst in beats", low=4, high=256, power=True)
+    outstanding_reads: int = _option(8, "read bursts in flight", low=1, high=32, power=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Queues:
+    depth: int = _option(16, "instructions that each unit's queue holds", low=2, high=256, power=True)
+    fetch_depth: int = _option(64, "instructions that the fetch buffer holds", low=32, high=256, power=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counters:
+    enabled: bool = _option(True, "build the performance counters", choices=(True, False))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A whole accelerator. `name` is a label and does not enter the hash."""
+
+    name: str = "edge16"
+    array: Array = dataclasses.field(default_factory=Array)
+    scratchpad: Scratchpad = dataclasses.field(default_factory=Scratchpad)
+    accumulator: Accumulator = dataclasses.field(default_factory=Accumulator)
+    vector: Vector = dataclasses.field(default_factory=Vector)
+    axi: Axi = dataclasses.field(default_factory=Axi)
+    queues: Queues = dataclasses.field(default_factory=Queues)
+    counters: Counters = dataclasses.field(default_factory=Counters)
+
+    def __post_init__(self) -> None:
+        for section in sections():
+            for option in dataclasses.fields(getattr(self, section)):
+                _check(f"{section}.{option.name}", getattr(getattr(self, section), option.name), option)
+        _require(self.array.columns == self.array.rows, "array.columns", self.array.columns,
+                 "must equal array.rows: a scratchpad line feeds one row vector and takes one result vector",
+                 self.array.rows)
+        _require(self.axi.data_bits == 8 * self.array.rows, "axi.data_bits", self.axi.data_bits,
+                 "must be 8 x array.rows: one bus beat is one scratchpad line", 8 * self.array.rows)
+        low = max(4, 64 * self.lanes * self.scratchpad.banks // 1024)
+        _require(self.scratchpad.kib >= low, "scratchpad.kib", self.scratchpad.kib,
+                 f"each of the {self.scratchpad.banks} banks needs at least 64 lines of {self.lanes} bytes", low)
+        low = max(1, 64 * 4 * self.lanes // 1024)
+        _require(self.accumulator.kib >= low, "accumulator.kib", self.accumulator.kib,
+                 f"both halves need at least 32 lines of {self.lanes} x 4 bytes", low)
+        _require(self.accumulator.kib <= 64 * self.lanes, "accumulator.kib", self.accumulator.kib,
+                 "an instruction addresses at most 16384 accumulator lines", 64 * self.lanes)
+
+    # -- derived values ----------------------------------------------------------------------------
+    @property
+    def lanes(self) -> int:
+        """Rows = columns = vector lanes = bytes of a line."""
+        return self.array.rows
+
+    @property
+    def line_bytes(self) -> int:
+        """Bytes of a scratchpad line and of a bus beat."""
+        return self.array.rows
+
+    @property
+    def scratchpad_bytes(self) -> int:
+        return self.scratchpad.kib * 1024
+
+    @property
+    def scratchpad_lines(self) -> int:
+        return self.scratchpad_bytes // self.line_bytes
+
+    @property
+    def bank_lines(self) -> int:
+        """Lines of one bank. Bank b holds lines b * bank_lines and up; even and odd lines are separate memories."""
+        return self.scratchpad_lines // self.scratchpad.banks
+
+    @property
+    def accumulator_lines(self) -> int:
+        """Lines of C x 32 bits, both halves. The upper half of the addresses is the second bank."""
+        return self.accumulator.kib * 1024 // (4 * self.array.columns)
+
+    @property
+    def partial_sum_bits(self) -> int:
+        """Exact width of a column's sum of R int8 x int8 products (numerics.md section 5.5)."""
+        return 16 + (self.array.rows - 1).bit_length()
+
+    @property
+    def macs_per_cycle(self) -> int:
+        return self.array.rows * self.array.columns
+
+    def canonical(self) -> dict[str, Any]:
+        """Every option that shapes the hardware, in declaration order, without the name."""
+        return {section: dataclasses.asdict(getattr(self, section)) for section in sections()}
+
+    @property
+    def hash(self) -> int:
+        """First 32 bits of the SHA-256 of the canonical form; CSR CONFIG_HASH."""
+        text = json.dumps(self.canonical(), sort_keys=True)
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+    # -- TOML ---------------------------------------------------------------------------------------
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, Any], *, name: str, where: str = "") -> "Config":
+        """Build from nested tables; unknown sections and keys are errors that suggest the nearest known one."""
+        try:
+            tables = {}
+            for section, table in data.items():
+                if section not in sections():
+                    raise WeftError(f"unknown section [{section}]", where=where, why="no such section in a configuration",
+                                    fix=nearest(section, sections()))
+                if not isinstance(table, Mapping):
+                    raise WeftError(f"{section} = {table!r}", where=where, why=f"{section} is a section, not a value",
+                                    fix=f"write [{section}] and its keys below it")
+                kind = sections()[section]
+                known = [option.name for option in dataclasses.fields(kind)]
+                for key in table:
+                    if key not in known:
+                        raise WeftError(f"unknown key {section}.{key}", where=where,
+                                        why=f"section [{section}] has no such key", fix=nearest(key, known))
+                tables[section] = kind(**table)
+            return cls(name=name, **tables)
+        except WeftError as error:
+            if error.where or not where:
+                raise
+            raise WeftError(error.what, where=where, why=error.why, fix=error.fix) from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Config":
+        """Read a TOML file; the configuration is named after the file."""
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise WeftError(f"no configuration {path}", why="the file does not exist",
+                            fix="give one of configs/*.toml, or copy one of them") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise WeftError(f"cannot read configuration {path}", why=str(error), fix="give a readable TOML file") from None
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise WeftError(f"{path} is not TOML", where=str(path), why=str(error),
+                            fix="see configs/edge16.toml for the form") from None
+        return cls.from_mapping(data, name=path.stem, where=str(path))
+
+
+def sections() -> dict[str, type]:
+    """Section name -> dataclass, in declaration order."""
+    return {field.name: field.type for field in dataclasses.fields(Config) if field.name != "name"}  # type: ignore[misc]
+
+
+def _require(condition: bool, field: str, value: Any, rule: str, legal: Any) -> None:
+    if not condition:
+        raise WeftError(f"{field} = {value!r}", why=rule, fix=f"use {legal!r}")
+
+
+def _check(field: str, value: Any, option: dataclasses.Field[Any]) -> None:
+    """One option against its own rule."""
+    meta, expected = option.metadata, option.type
+    if type(value) is not expected:
+        name = getattr(expected, "__name__", str(expected))
+        raise WeftError(f"{field} = {value!r}", why=f"{field} takes a value of type {name}", fix=f"use {option.default!r}")
+    if meta["choices"] is not None and value not in meta["choices"]:
+        listed = ", ".join(repr(choice) for choice in meta["choices"])
+        close = nearest(value, meta["choices"]) if isinstance(value, str) else f"use {meta['choices'][0]!r}"
+        raise WeftError(f"{field} = {value!r}", why=f"{field} is one of {listed}", fix=close)
+    if meta["low"] is not None:
+        low, high = meta["low"], meta["high"]
+        legal = _nearest_power(value, low, high) if meta["power"] else min(max(value, low), high)
+        rule = f"{field} lies in {low} .. {high}" + (" and is a power of two" if meta["power"] else "")
+        _require(low <= value <= high and (not meta["power"] or _power_of_two(value)), field, value, rule, legal)

@@ -1,0 +1,161 @@
+"""The network as integers: what front ends produce, and what compiler and golden reference consume.
+
+Front ends resolve every convention of the file (paddings, fused activations, scales, uint8) so that a graph
+states exact integer arithmetic and nothing else. Pure data: imports only `isa` and numpy.
+
+Conventions
+-----------
+* Activations are int8, batch 1, laid out H, W, C (``shape`` is (H, W, C); a vector of N is (1, 1, N)). A uint8
+  tensor of the file is held as value - 128 (``unsigned=True``); zero points are in the held domain.
+* ``Scale`` is exactly the scaling stage of the vector unit (see `weft.gen.isa.Instruction` VECTOR_SCALE).
+* Every node produces ``clip(v + zero_point, low, high)`` in the held int8 domain.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from weft.gen.isa import Rounding
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """v = round(((x + pre) << left) * multiplier >> right). Each member: an int, or an int32 array per output channel."""
+
+    multiplier: Any = 1
+    right: Any = 0
+    left: Any = 0
+    pre: Any = 0
+    rounding: Rounding = Rounding.FLOOR
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """`name` is the file's. `scale` and `zero_point` (held domain) describe real = scale * (q - zero_point)."""
+
+    name: str
+    shape: tuple[int, int, int]
+    scale: float
+    zero_point: int
+    unsigned: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """`name`: the file's node name or its output tensor; `source`: the file's operator, for tables."""
+
+    name: str
+    source: str
+    inputs: tuple[str, ...]
+    output: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Conv(Node):
+    """Convolution, and FULLY_CONNECTED / MatMul as a 1 x 1 one over (1, 1, N).
+
+    acc = sum over taps and channels of weights * (x - zero point of x), padding contributes 0;
+    y = clip(scale(acc) + zero_point, low, high). The scale's ``pre`` is the bias.
+    `weights`: int16 array (O, KH, KW, I) of w - zero point of w, in -255..255. `padding`: top, left, bottom, right.
+    """
+
+    weights: np.ndarray
+    scale: Scale
+    zero_point: int
+    low: int
+    high: int
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Add(Node):
+    """y = clip(scale(scale_a(a) + scale_b(b)) + zero_point, low, high); equal shapes."""
+
+    scale_a: Scale
+    scale_b: Scale
+    scale: Scale
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Rescale(Node):
+    """y = clip(second(first(x)) + zero_point, low, high): requantisation, relu, adding a constant per channel."""
+
+    first: Scale
+    second: Scale
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclasses.dataclass(frozen=True)
+class MaxPool(Node):
+    """Maximum over the taps inside the image, then clip to low..high."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    low: int = -128
+    high: int = 127
+
+
+@dataclasses.dataclass(frozen=True)
+class AveragePool(Node):
+    """Mean over the taps inside the image (count excludes padding), halves away from zero, then clip.
+
+    `scale` None: integer half-away division of the held values' sum minus count * ``bias``, plus bias
+    (bias 0 for int8 of TFLite). A Scale: y = clip(scale(sum over the full window) + zero_point) (no padding then).
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    low: int = -128
+    high: int = 127
+    scale: Scale | None = None
+    zero_point: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Reshape(Node):
+    """Same values in the file's order. `order`: None if H, W, C order is kept, else the permutation (flat index in
+    the input's H, W, C order for each output element) that an NCHW file asks for."""
+
+    order: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Softmax(Node):
+    """TFLite's int8 softmax over C: fixed point with `exponentials` (256 int32, Q0.31, entry d & 255 for d = x - max,
+    0 where d is below TFLite's diff_min). Output scale 1/256, zero point -128."""
+
+    exponentials: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """A network in execution order. One input, one or more outputs.
+
+    `input_float` / `output_float`: the file's type there is float32; the host converts with the tensor's
+    scale and zero point (`input_rounding` names the rule). `layout` is "nhwc" or "nchw": the file's order.
+    `input_shape` and `output_shapes` are the file's shapes, batch included. `engine` is the reference whose bits the graph states.
+    """
+
+    name: str
+    tensors: dict[str, Tensor]
+    nodes: tuple[Node, ...]
+    input: str
+    outputs: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    output_shapes: tuple[tuple[int, ...], ...]
+    layout: str
+    engine: str  # "tflite-micro", "litert-reference" or "onnxruntime"
+    input_float: bool = False
+    output_float: tuple[bool, ...] = ()
+    input_rounding: str = ""  # "half_away" or "half_even" for float inputs
+    notes: tuple[str, ...] = ()  # e.g. where a formula was proved exact by enumeration

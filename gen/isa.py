@@ -1,0 +1,336 @@
+"""The instruction set, described once.
+
+Decoder, golden model, assembler, C header, `docs/isa.md` and the random-program generator are all made from
+`INSTRUCTIONS`. Pure data: imports nothing of weft.
+
+An instruction is one 128-bit little-endian word. Bits 0..15 are the header (opcode, wait mask, signal mask);
+the fields of the opcode follow from bit 16 upwards without gaps; what is left is reserved and must be zero.
+"""
+
+import dataclasses
+import enum
+
+WORD_BITS = 128
+WORD_BYTES = WORD_BITS // 8
+HEADER_BITS = 16
+PC_BITS = 20  # instructions in a program
+ADDRESS_BITS = 24  # address generators compute modulo 2**24 and trap at or beyond the memory's size
+WINDOWS = 4  # DRAM windows that the host programs
+SEMAPHORE_BITS = 16  # width of a counting semaphore
+
+
+class Unit(enum.IntEnum):
+    """The four units; also the index in wait and signal masks."""
+
+    LOAD = 0
+    MATRIX = 1
+    VECTOR = 2
+    STORE = 3
+
+
+CONTROL = 4  # queue number of the fetch and dispatch unit, used in error reports
+
+
+class Source(enum.IntEnum):
+    """Where a vector operand (A or B) comes from. Lanes are 32 bits inside the unit."""
+
+    NONE = 0  # zero in every lane
+    ACCUMULATOR = 1  # accumulator line; the address counts lines
+    INT8 = 2  # C bytes at any byte address, sign-extended
+    UINT8 = 3  # the same, zero-extended
+    SPLAT_INT8 = 4  # one byte, sign-extended, copied to all lanes
+    SPLAT_UINT8 = 5  # the same, zero-extended
+    SPLAT_INT32 = 6  # four bytes, little-endian, at any byte address, copied to all lanes
+
+
+class Destination(enum.IntEnum):
+    """Where a vector result goes."""
+
+    NONE = 0  # nowhere
+    ACCUMULATOR = 1  # accumulator line, all lanes; the address counts lines
+    BYTES = 2  # low byte of lanes 0 .. lanes-1 at any byte address
+    PARAMETER_PRE = 3  # pre-addend (bias) of a parameter set; the address counts sets
+    PARAMETER_MULTIPLIER = 4  # multiplier of a set
+    PARAMETER_SHIFT = 5  # shifts of a set: right in bits 0..5, left in bits 8..12
+    TABLE = 6  # lane 0 into every lane's table at the address modulo 256
+
+
+class Select(enum.IntEnum):
+    """What feeds an input of the scaling stage."""
+
+    CONSTANT = 0  # the instruction's field
+    PARAMETER = 1  # the lane's entry of the parameter set
+    OPERAND_B = 2  # the lane of operand B
+
+
+class Rounding(enum.IntEnum):
+    """How the product is shifted right. p = x * multiplier, 64 bits signed; s = right shift, 0 .. 63."""
+
+    FLOOR = 0  # p >> s
+    HALF_UP = 1  # SINGLE of TFLite: (p + 2^(s-1)) >> s
+    HALF_AWAY = 2  # one rounding, halves away from zero
+    DOUBLE = 3  # gemmlowp: halves away at bit 31, then halves away at bit s (s >= 31)
+    FLOAT32 = 4  # onnxruntime: float32(x) * float32 scale, then to nearest even
+
+
+class Alu(enum.IntEnum):
+    """Combines the scaled lane v with operand B's lane y, or, in a reduction, with the running value r."""
+
+    PASS = 0  # v
+    ADD = 1  # v + y, wraps
+    SUBTRACT = 2  # v - y, wraps
+    MAXIMUM = 3
+    MINIMUM = 4
+    CONCATENATE = 5  # (y << 8) | (v & 255): assembles words from byte planes, most significant first
+    LEADING_ZEROS = 6  # count of leading zero bits of v as an unsigned number, 32 for 0
+
+
+REDUCTIONS = (Alu.ADD, Alu.MAXIMUM, Alu.MINIMUM, Alu.CONCATENATE)
+
+
+class State(enum.IntEnum):
+    """What a unit does in a cycle; drives counters, traces and reports."""
+
+    IDLE = 0  # nothing in the queue
+    WAIT_LOAD = 1  # the next instruction waits for a signal of the load unit
+    WAIT_MATRIX = 2
+    WAIT_VECTOR = 3
+    WAIT_STORE = 4
+    RUN = 5  # useful work
+    STALL_MEMORY = 6  # scratchpad or accumulator bank conflict
+    STALL_BUS = 7  # the bus gives or takes nothing
+    STALL_WEIGHTS = 8  # the array's shadow weights are not complete
+    SETUP = 9  # pipeline fill, drain, configuration
+
+
+class Cause(enum.IntEnum):
+    """Sticky error causes."""
+
+    NONE = 0
+    ILLEGAL_OPCODE = 1  # unknown opcode
+    ILLEGAL_OPERAND = 2  # reserved bits set, or a field outside its legal values
+    PROGRAM_END = 3  # execution ran past PROGRAM_LENGTH
+    WINDOW = 4  # a DRAM access outside its window, or without permission
+    SCRATCHPAD = 5  # scratchpad address out of range
+    ACCUMULATOR = 6  # accumulator address out of range
+    PARAMETER = 7  # parameter set out of range
+    SEMAPHORE_OVERFLOW = 8  # a counting semaphore passed its maximum
+    DEADLOCK = 9  # every unit waits and nothing can signal
+    READ_SLVERR = 10
+    READ_DECERR = 11
+    WRITE_SLVERR = 12
+    WRITE_DECERR = 13
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """`bits` wide, two's complement if `signed`; legal values are low..high (default: all that fit)."""
+
+    name: str
+    bits: int
+    doc: str
+    signed: bool = False
+    low: int | None = None
+    high: int | None = None
+    kind: type[enum.IntEnum] | None = None
+
+    @property
+    def minimum(self) -> int:
+        return self.low if self.low is not None else (-(1 << (self.bits - 1)) if self.signed else 0)
+
+    @property
+    def maximum(self) -> int:
+        if self.high is not None:
+            return self.high
+        if self.kind is not None:
+            return max(self.kind)
+        return (1 << (self.bits - self.signed)) - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Instruction:
+    """`runs` is False for instructions that only set up state for the ones after them in the same queue."""
+
+    name: str
+    opcode: int
+    unit: int
+    runs: bool
+    fields: tuple[Field, ...]
+    doc: str
+
+    def __post_init__(self) -> None:
+        if self.bits > WORD_BITS:
+            raise ValueError(f"{self.name}: {self.bits} bits do not fit {WORD_BITS}")
+
+    @property
+    def bits(self) -> int:
+        return HEADER_BITS + sum(field.bits for field in self.fields)
+
+    def offsets(self) -> dict[str, int]:
+        """Field name -> position of its lowest bit."""
+        offsets, position = {}, HEADER_BITS
+        for field in self.fields:
+            offsets[field.name] = position
+            position += field.bits
+        return offsets
+
+
+def _dma_shape(direction: str) -> tuple[Field, ...]:
+    return (
+        Field("rows", 12, f"rows to {direction}", low=1),
+        Field("dram_stride", 24, "distance of rows in DRAM, lines", signed=True),
+        Field("scratchpad_stride", 18, "distance of rows in the scratchpad, lines", signed=True),
+    )
+
+
+def _dma_run(what: str) -> tuple[Field, ...]:
+    return (
+        Field("window", 2, "DRAM window"),
+        Field("dram_line", 28, "first line inside the window"),
+        Field("scratchpad_line", 20, "first scratchpad line"),
+        Field("length", 16, f"lines of a row to {what}"),
+    )
+
+
+INSTRUCTIONS: tuple[Instruction, ...] = (
+    Instruction("HALT", 0x01, CONTROL, True, (),
+                "End of the program. Waits until every queue is empty and every unit idle, then raises DONE."),
+    Instruction("LOAD_SHAPE", 0x10, Unit.LOAD, False, (
+        *_dma_shape("load"),
+        Field("pad_before", 8, "lines of padding written before the data of each row"),
+        Field("pad_after", 8, "lines of padding written after the data of each row"),
+        Field("pad_value", 8, "byte that padding lines are filled with"),
+    ), "Shape of the next LOADs."),
+    Instruction("LOAD", 0x11, Unit.LOAD, True, _dma_run("read (0: padding only)"),
+                "For r in 0 .. rows-1: from scratchpad line scratchpad_line + r * scratchpad_stride upwards, write "
+                "pad_before lines of padding, then `length` lines read from window line dram_line + r * dram_stride, "
+                "then pad_after lines of padding."),
+    Instruction("STORE_SHAPE", 0x20, Unit.STORE, False, _dma_shape("store"), "Shape of the next STOREs."),
+    Instruction("STORE", 0x21, Unit.STORE, True, _dma_run("write"),
+                "For r in 0 .. rows-1: write `length` lines from scratchpad line scratchpad_line + r * "
+                "scratchpad_stride to window line dram_line + r * dram_stride. Complete when the bus has answered."),
+    Instruction("MATRIX_SHAPE", 0x30, Unit.MATRIX, False, (
+        Field("x_count", 12, "positions along x (innermost)", low=1),
+        Field("x_stride", 16, "bytes between them", signed=True),
+        Field("y_count", 12, "positions along y", low=1),
+        Field("y_stride", 20, "bytes between them", signed=True),
+        Field("inner_count", 8, "weight tiles of the inner fold loop", low=1),
+        Field("inner_stride", 12, "bytes between the activations of two inner folds", signed=True),
+        Field("outer_count", 8, "weight tiles of the outer fold loop", low=1),
+        Field("outer_stride", 20, "bytes between the activations of two outer folds", signed=True),
+    ), "Loop nest of the next MATMULs."),
+    Instruction("MATMUL", 0x31, Unit.MATRIX, True, (
+        Field("activation", 20, "byte address of the first activation vector"),
+        Field("weight_line", 20, "scratchpad line of the first weight tile"),
+        Field("accumulator", 14, "first accumulator line"),
+        Field("accumulate", 1, "1: the first fold adds to the accumulators; 0: it overwrites them"),
+    ), "For fold f = outer * inner_count + inner: weight tile W = lines weight_line + f * R .. + R - 1 (row k of the "
+       "tile is line k, column n its byte n, int8). For each position p = y * x_count + x: the R bytes a at activation "
+       "+ x * x_stride + y * y_stride + inner * inner_stride + outer * outer_stride (any alignment, int8) give "
+       "acc[accumulator + p][n] (+)= sum_k a[k] * W[k][n], 32 bits, wrapping. Every fold after the first adds."),
+    Instruction("VECTOR_LOOP", 0x40, Unit.VECTOR, False, (
+        Field("count_0", 12, "iterations of level 0 (innermost)", low=1),
+        Field("count_1", 12, "iterations of level 1", low=1),
+        Field("count_2", 12, "iterations of level 2", low=1),
+        Field("count_3", 12, "iterations of level 3 (outermost)", low=1),
+        Field("reduce", 3, "how many innermost levels are reduced into one result", high=4),
+    ), "Loop nest of the next VECTORs, shared by all operands."),
+    Instruction("VECTOR_STRIDE", 0x41, Unit.VECTOR, False, (
+        Field("operand", 2, "0: A, 1: B, 2: destination", high=2),
+        Field("stride_0", 20, "step of level 0, bytes or lines or sets as the operand's kind counts", signed=True),
+        Field("stride_1", 20, "step of level 1", signed=True),
+        Field("stride_2", 20, "step of level 2", signed=True),
+        Field("stride_3", 20, "step of level 3", signed=True),
+    ), "Address steps of one operand. In a reduction the destination address is that of the last iteration."),
+    Instruction("VECTOR_SCALE", 0x42, Unit.VECTOR, False, (
+        Field("pre", 32, "pre-addend", signed=True),
+        Field("multiplier", 32, "multiplier; in FLOAT32 the scale's 24-bit significand, signed", signed=True),
+        Field("left", 5, "left shift"),
+        Field("right", 6, "right shift"),
+        Field("rounding", 3, "how the right shift rounds", kind=Rounding),
+        Field("pre_select", 2, "source of the pre-addend: CONSTANT or PARAMETER", kind=Select, high=1),
+        Field("multiplier_select", 2, "source of the multiplier", kind=Select),
+        Field("left_select", 2, "source of the left shift (low 5 bits)", kind=Select),
+        Field("right_select", 2, "source of the right shift (low 6 bits)", kind=Select),
+    ), "Scaling stage: x = ((a + pre) << left), 32 bits wrapping; v = round(x * multiplier >> right), saturated to "
+       "32 bits signed. FLOAT32 rounds x to 24 significant bits, the product to 24 significant bits and the shifted "
+       "product to an integer, each to nearest even."),
+    Instruction("VECTOR_POST", 0x43, Unit.VECTOR, False, (
+        Field("post", 32, "post-addend, wrapping", signed=True),
+        Field("low", 32, "lower clamp", signed=True),
+        Field("high", 32, "upper clamp", signed=True),
+        Field("alu", 4, "combining operation", kind=Alu),
+        Field("table", 1, "1: replace the clamped lane by its table entry at its low 8 bits"),
+    ), "Final stage: u = alu(v, y), or in a reduction the running value (the first v of a reduction stands for "
+       "itself); then z = min(max(u + post, low), high); then the table."),
+    Instruction("VECTOR", 0x44, Unit.VECTOR, True, (
+        Field("a", 20, "first address of operand A"),
+        Field("a_source", 3, "kind of operand A", kind=Source),
+        Field("b", 20, "first address of operand B"),
+        Field("b_source", 3, "kind of operand B", kind=Source),
+        Field("destination", 20, "first address of the result"),
+        Field("destination_kind", 3, "kind of the result", kind=Destination),
+        Field("lanes", 7, "bytes written by BYTES, 1 .. C", low=1, high=64),
+        Field("parameter", 8, "parameter set that PARAMETER selects read"),
+    ), "Sweep the loop nest once: one iteration a cycle when memories allow. With reduce > 0 one result leaves for "
+       "each pass over the reduced levels, and operand B may feed only the scaling stage; alu must be ADD, MAXIMUM, "
+       "MINIMUM or CONCATENATE. Everything written is visible to the next VECTOR."),
+)
+
+BY_NAME = {instruction.name: instruction for instruction in INSTRUCTIONS}
+BY_OPCODE = {instruction.opcode: instruction for instruction in INSTRUCTIONS}
+
+
+class EncodingError(ValueError):
+    """A word or a field value that the instruction set does not allow. `cause` is what the hardware reports."""
+
+    def __init__(self, cause: Cause, text: str) -> None:
+        self.cause = cause
+        super().__init__(text)
+
+
+def encode(name: str, *, wait: int = 0, signal: int = 0, **values: int) -> int:
+    """One instruction as an integer below 2**128. `wait` and `signal` are masks over `Unit`.
+
+    Raises `EncodingError` for a value outside a field's legal range, `TypeError` for a missing or unknown field.
+    """
+    instruction = BY_NAME[name]
+    expected = {field.name for field in instruction.fields}
+    if set(values) != expected:
+        raise TypeError(f"{name}: missing {sorted(expected - set(values))}, unknown {sorted(set(values) - expected)}")
+    if not (0 <= wait < 16 and 0 <= signal < 16):
+        raise EncodingError(Cause.ILLEGAL_OPERAND, f"{name}: masks have 4 bits (wait={wait}, signal={signal})")
+    word, offsets = instruction.opcode | wait << 8 | signal << 12, instruction.offsets()
+    for field in instruction.fields:
+        value = int(values[field.name])
+        if not field.minimum <= value <= field.maximum:
+            raise EncodingError(Cause.ILLEGAL_OPERAND, f"{name}.{field.name} = {value}: must be "
+                                f"{field.minimum} .. {field.maximum}")
+        word |= (value & ((1 << field.bits) - 1)) << offsets[field.name]
+    return word
+
+
+@dataclasses.dataclass(frozen=True)
+class Decoded:
+    instruction: Instruction
+    wait: int
+    signal: int
+    values: dict[str, int]
+
+
+def decode(word: int) -> Decoded:
+    """The opposite of `encode`; raises `EncodingError` with the cause that the hardware would report."""
+    instruction = BY_OPCODE.get(word & 0xFF)
+    if instruction is None:
+        raise EncodingError(Cause.ILLEGAL_OPCODE, f"unknown opcode {word & 0xFF:#04x}")
+    if word >> instruction.bits:
+        raise EncodingError(Cause.ILLEGAL_OPERAND, f"{instruction.name}: reserved bits are not zero")
+    values, offsets = {}, instruction.offsets()
+    for field in instruction.fields:
+        value = word >> offsets[field.name] & ((1 << field.bits) - 1)
+        if field.signed and value >> (field.bits - 1):
+            value -= 1 << field.bits
+        if not field.minimum <= value <= field.maximum:
+            raise EncodingError(Cause.ILLEGAL_OPERAND, f"{instruction.name}.{field.name} = {value}")
+        values[field.name] = value
+    return Decoded(instruction, word >> 8 & 15, word >> 12 & 15, values)

@@ -1,0 +1,1 @@
+"""Golden model: numerics, network reference, machine."""

@@ -1,0 +1,1 @@
+"""What leaves the generator: Verilog, register descriptions, headers and their manifest."""

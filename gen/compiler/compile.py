@@ -1,0 +1,247 @@
+"""Graph to program: simplify, plan memory, lower every node to steps, emit steps with constants fetched ahead."""
+
+import dataclasses
+from collections import deque
+
+import numpy as np
+from weft.gen import isa
+from weft.gen.compiler.constants import Block, Image
+from weft.gen.compiler.emitter import Emitter
+from weft.gen.compiler.estimate import estimate
+from weft.gen.compiler.layout import Layout
+from weft.gen.compiler.lower import LOWERINGS, Context
+from weft.gen.compiler.lower.context import Band
+from weft.gen.compiler.lower.convolution import tiles_of
+from weft.gen.compiler.memory import ConstantRing
+from weft.gen.compiler.network import CompiledNetwork, Layer, Placed
+from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, input_rows
+from weft.gen.compiler.rewrite import Simplified, simplify
+from weft.gen.compiler.steps import Step
+from weft.gen.config import Config
+from weft.gen.errors import WeftError
+from weft.gen.graph import Conv, Graph, Node
+
+FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; fewer than a queue is deep
+INPUT_PARTS = 4  # pieces in which the input arrives, so that work starts before all of it is there
+
+
+@dataclasses.dataclass
+class LayerStep:
+    """A step, and the index of the node that it belongs to."""
+
+    layer: int
+    step: Step
+
+
+class Compilation:
+    """One run of the compiler."""
+
+    def __init__(self, graph: Graph, config: Config, dump: bool) -> None:
+        self.graph, self.config, self.dump = graph, config, dump
+        self.simple: Simplified = simplify(graph)
+        self.emitter = Emitter(config)
+        self.image = Image(config.line_bytes)
+        self.block_limit = config.scratchpad_lines // 8
+        self.context = Context(self.emitter, self.image, self.block_limit)
+        self.plan: Plan = self._plan()
+        self.outputs = self._place_outputs()
+        self.dumped: dict[str, Placed] = {}
+        self._dump_line = self.plan.spill_lines
+
+    def _plan(self) -> Plan:
+        """Leave room for two blocks of constants; what activations do not use goes to the ring too."""
+        return Planner(self.config, self.graph, self.simple, 2 * self.block_limit + 64).plan()
+
+    def _place_outputs(self) -> list[Placed]:
+        placed, line = [], 0
+        for name in self.graph.outputs:
+            root, tensor = self.simple.root[name], self.simple.tensors[name]
+            layout = self.plan.resident.get(root)
+            if layout is None or not layout.dense:
+                layout = Layout(tensor, self.config.line_bytes, aligned=True, rows=tensor.shape[0])
+            else:
+                layout = dataclasses.replace(layout, tensor=tensor, rows=tensor.shape[0])
+            placed.append(Placed(OUTPUT_WINDOW, line, layout))
+            line += placed[-1].lines
+        return placed
+
+    # -- operands ---------------------------------------------------------------------------------------
+    def _bands(self, step: int, node: Node) -> list[Band]:
+        """The node's output rows in one band if all is resident, else as planned."""
+        height = self.simple.tensors[node.output].shape[0]
+        rows = self.plan.band_rows.get(step, height)
+        bands = []
+        for index, first in enumerate(range(0, height, rows)):
+            last = min(first + rows, height) - 1
+            inputs = tuple(self._operand(step, name, index, input_rows(node, first, last)) for name in node.inputs)
+            bands.append(Band(inputs, self._operand(step, node.output, index, (first, last)), first, last))
+        return bands
+
+    def _operand(self, step: int, name: str, band: int, rows: tuple[int, int]) -> Layout:
+        root = self.simple.root[name]
+        if root in self.plan.spilled:
+            layouts = self.plan.bands[step, root]
+            return dataclasses.replace(layouts[band % len(layouts)], first_row=rows[0], rows=rows[1] - rows[0] + 1)
+        layout, tensor = self.plan.resident[root], self.simple.tensors[name]
+        return layout if name == root else dataclasses.replace(layout, tensor=tensor, rows=tensor.shape[0])
+
+    # -- steps ------------------------------------------------------------------------------------------
+    def _steps(self) -> list[LayerStep]:
+        steps = [LayerStep(0, Step(lambda lines: self._load_input()))]
+        for index, node in enumerate(self.simple.nodes):
+            mine: list[Step] = []
+            if node.output in self.plan.resident:
+                mine.append(Step(lambda lines, name=node.output: self.emitter.fill_padding(self.plan.resident[name])))  # type: ignore[misc]
+            for band in self._bands(index, node):
+                mine.append(Step(lambda lines, args=(node, band): self._enter_band(*args)))  # type: ignore[misc]
+                mine += LOWERINGS[type(node)](self.context, node, band)  # type: ignore[operator]
+                mine.append(Step(lambda lines, args=(node, band): self._leave_band(*args)))  # type: ignore[misc]
+            mine.append(Step(lambda lines, name=node.output: self._leave_layer(name)))  # type: ignore[misc]
+            steps += [LayerStep(index, step) for step in mine]
+        return steps
+
+    def _load_input(self) -> None:
+        name = self.simple.root[self.graph.input]
+        if name in self.plan.spilled:
+            return
+        layout = self.plan.resident[name]
+        if layout.dense:
+            self.emitter.load(INPUT_WINDOW, 0, layout.base_line, layout.body_lines)
+            return
+        first, last = layout.row_line(0) - layout.left_lines, layout.row_line(layout.rows - 1) + layout.data_lines + layout.right_lines
+        self.emitter.fill(layout.base_line, first - layout.base_line, layout.pad_value)
+        part = -(-layout.rows // INPUT_PARTS)
+        for row in range(0, layout.rows, part):
+            self.emitter.load_rows(layout, row, min(row + part, layout.rows) - 1, INPUT_WINDOW, 0)
+        self.emitter.fill(last, layout.base_line + layout.body_lines - last, layout.pad_value)
+
+    def _enter_band(self, node: Node, band: Band) -> None:
+        """Bring in the rows of spilled inputs, with their padding; prepare the band of a spilled output."""
+        for name, layout in dict(zip(node.inputs, band.inputs, strict=True)).items():
+            root = self.simple.root[name]
+            if root not in self.plan.spilled:
+                continue
+            window, line = self.plan.spilled[root]
+            top, bottom = max(0, layout.first_row), min(layout.tensor.shape[0], layout.first_row + layout.rows) - 1
+            start = layout.row_line(top) - layout.left_lines
+            end = layout.row_line(bottom) + layout.data_lines + layout.right_lines
+            self.emitter.fill(layout.base_line, start - layout.base_line, layout.pad_value)
+            self.emitter.load_rows(layout, top, bottom, window, line)
+            self.emitter.fill(end, layout.base_line + layout.body_lines - end, layout.pad_value)
+        if node.output in self.plan.spilled:
+            self.emitter.fill_padding(band.output)
+
+    def _leave_band(self, node: Node, band: Band) -> None:
+        """Write the rows of a spilled output to its home and, if it is one of the network's, to the output window."""
+        if node.output not in self.plan.spilled:
+            return
+        self.emitter.store_rows(band.output, band.first, band.last, *self.plan.spilled[node.output])
+        for name, placed in zip(self.graph.outputs, self.outputs, strict=True):
+            if self.simple.root[name] == node.output:
+                self.emitter.store_rows(band.output, band.first, band.last, placed.window, placed.line)
+
+    def _leave_layer(self, name: str) -> None:
+        """Store a finished resident tensor if it is an output or dumped."""
+        if name in self.plan.spilled:
+            self.dumped[name] = Placed(*self.plan.spilled[name], Layout(
+                self.simple.tensors[name], self.config.line_bytes, aligned=True, rows=self.simple.tensors[name].shape[0]))
+            return
+        layout = self.plan.resident[name]
+        targets = [placed for output, placed in zip(self.graph.outputs, self.outputs, strict=True) if self.simple.root[output] == name]
+        if self.dump:
+            self.dumped[name] = Placed(SPILL_WINDOW, self._dump_line, layout)
+            self._dump_line += self.dumped[name].lines
+            targets.append(self.dumped[name])
+        for placed in targets:
+            self.emitter.store_rows(layout, 0, layout.rows - 1, placed.window, placed.line)
+
+    # -- emission ---------------------------------------------------------------------------------------
+    def emit(self) -> CompiledNetwork:
+        steps = self._steps()
+        ring = ConstantRing(self.plan.height, self.config.scratchpad_lines - 1 - self.plan.height)
+        wanted: deque[tuple[int, Block]] = deque((index, block) for index, item in enumerate(steps) for block in item.step.blocks)
+        arrived: dict[int, list[int]] = {}
+        program_lines = 0  # constants follow the program, whose length is not known yet: patched below
+        pending: list[int] = []
+
+        def fetch(limit: int) -> None:
+            """Request blocks in order while they fit: at most FETCH_AHEAD that no step up to `limit` needs."""
+            ahead = sum(len(lines) for index, lines in arrived.items() if index > limit)
+            while wanted:
+                index, block = wanted[0]
+                if index > limit and ahead >= FETCH_AHEAD:
+                    return
+                line = ring.allocate(block.lines)
+                if line is None:
+                    if index <= limit:
+                        raise WeftError("constants do not fit", why="the ring is full although no step needs its content",
+                                        fix="report this network; it is an error of the compiler")
+                    return
+                wanted.popleft()
+                ahead += index > limit
+                arrived.setdefault(index, []).append(line)
+                builder.layer = steps[index].layer
+                self.emitter.load(0, block.line, line, block.lines)
+                pending.append(len(builder.instructions) - 1)
+
+        builder = self.emitter.builder
+        for index, item in enumerate(steps):
+            fetch(index if item.step.blocks else index - 1)
+            builder.layer = item.layer
+            lines = arrived.pop(index, [])
+            item.step.emit(lines)
+            for _ in lines:
+                ring.release()
+        builder.halt()
+        size = max(self.config.line_bytes, isa.WORD_BYTES)
+        program_lines = -(-len(builder.instructions) * isa.WORD_BYTES // size) * size // self.config.line_bytes
+        for number in pending:
+            builder.instructions[number].values["dram_line"] += program_lines
+        return self._result(ring)
+
+    def _result(self, ring: ConstantRing) -> CompiledNetwork:
+        config, size = self.config, self.config.line_bytes
+        instructions = self.emitter.builder.instructions
+        source = self.plan.resident.get(self.simple.root[self.graph.input])
+        if source is None:
+            tensor = self.simple.tensors[self.graph.input]
+            source = Layout(tensor, size, aligned=True, rows=tensor.shape[0])
+        placed_input = Placed(INPUT_WINDOW, 0, source)
+        constants = self.image.bytes()
+        program = self.emitter.builder.words()
+        if len(program) >= 1 << isa.PC_BITS:
+            raise WeftError(f"program of {len(program)} instructions", why=f"the program counter has {isa.PC_BITS} bits",
+                            fix="use a configuration with a larger array")
+        program_size = -(-len(program) * isa.WORD_BYTES // max(size, isa.WORD_BYTES)) * max(size, isa.WORD_BYTES)
+        tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | self.dumped
+        spans = {buffer.name: (buffer.start, buffer.end, buffer.name, buffer.line, buffer.lines) for buffer in self.plan.buffers}
+        return CompiledNetwork(
+            config=config, graph=self.graph, program=program, constants=constants,
+            window_bytes=(program_size + len(constants), placed_input.lines * size,
+                          sum(placed.lines for placed in self.outputs) * size, self._dump_line * size),
+            layers=self._layers(estimate(instructions, config.lanes)),
+            layer_of_pc=[emitted.layer for emitted in instructions], input=placed_input, outputs=self.outputs, tensors=tensors,
+            memory_map=list(spans.values()), ring=(ring.first, ring.lines), spilled=list(self.plan.spilled))
+
+    def _layers(self, cycles: list[int]) -> list[Layer]:
+        layers = []
+        for index, node in enumerate(self.simple.nodes):
+            shape = self.simple.tensors[node.output].shape
+            tile, macs = "", 0
+            if isinstance(node, Conv):
+                macs = int(np.prod(shape[:2])) * node.weights.size
+                first = tiles_of(self._bands(index, node)[0], self.emitter.slots.lines)[0]
+                tile = f"{first.rows}x{first.columns}x{min(shape[2], self.config.lanes)}"
+            bands = len(self._bands(index, node))
+            if bands > 1:
+                tile = f"{tile} in {bands} bands".strip()
+            layers.append(Layer(node.name, type(node).__name__, node.source, shape, tile, macs, cycles[index]))
+        return layers
+
+
+def compile_network(graph: Graph, config: Config, *, dump: bool = False) -> CompiledNetwork:
+    """Compile `graph` for `config`. With `dump` every tensor that a node produces is stored to window 3 as well.
+
+    Raises `WeftError` for what the machine cannot hold or do.
+    """
+    return Compilation(graph, config, dump).emit()

@@ -1,0 +1,88 @@
+"""Constants in DRAM: weight tiles and parameter sets in the order in which the machine reads them."""
+
+import dataclasses
+
+import numpy as np
+from weft.gen.compiler.layout import lines_for
+from weft.gen.graph import Scale
+from weft.gen.isa import Rounding
+
+PLANES = 4  # byte planes of a 32-bit parameter
+SET_LINES = 3 * PLANES  # pre-addend, multiplier, shifts of one parameter set
+
+
+class Image:
+    """Grows the constant part of window 0; all positions are lines after the program."""
+
+    def __init__(self, line_bytes: int) -> None:
+        self.line_bytes = line_bytes
+        self._parts: list[bytes] = []
+        self.lines = 0
+
+    def add(self, data: bytes) -> "Block":
+        """Append, padded to whole lines."""
+        count = lines_for(len(data), self.line_bytes)
+        self._parts.append(data.ljust(count * self.line_bytes, b"\0"))
+        block = Block(self.lines, count)
+        self.lines += count
+        return block
+
+    def bytes(self) -> bytes:
+        return b"".join(self._parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A run of lines of the constant image."""
+
+    line: int
+    lines: int
+
+
+def split_weights(weights: np.ndarray) -> list[np.ndarray]:
+    """int16 weights (-255 .. 255, after their zero point) as int8 arrays that add up to them.
+
+    More than one is needed only where a value does not fit int8 (uint8 weights with a zero point).
+    """
+    parts, rest = [], weights.astype(np.int16)
+    while not parts or rest.any():
+        parts.append(np.clip(rest, -128, 127).astype(np.int8))
+        rest = rest - parts[-1]
+    return parts
+
+
+def weight_tiles(weights: np.ndarray, lanes: int) -> np.ndarray:
+    """Weights (O, KH, KW, I) int8 as tiles [output group][ky][chunk][row][column], int8.
+
+    A row of the kernel window, KW x I bytes, lies contiguously in a channels-last tensor; it is cut into chunks of
+    `lanes` bytes. Rows and columns beyond the kernel and the outputs are zero.
+    """
+    outputs, height, width, inputs = weights.shape
+    run, groups = width * inputs, lines_for(outputs, lanes)
+    chunks = lines_for(run, lanes)
+    padded = np.zeros((groups * lanes, height, chunks * lanes), dtype=np.int8)
+    padded[:outputs, :, :run] = weights.reshape(outputs, height, run)
+    tiles = padded.reshape(groups, lanes, height, chunks, lanes)
+    return np.ascontiguousarray(tiles.transpose(0, 2, 3, 4, 1))
+
+
+def _planes(values: np.ndarray) -> np.ndarray:
+    """int32 (sets, lanes) as byte planes (sets, PLANES, lanes), most significant first, as CONCATENATE wants them."""
+    raw = np.ascontiguousarray(values.astype(">i4")).view(np.uint8).reshape(*values.shape, PLANES)
+    return raw.transpose(0, 2, 1)
+
+
+def parameter_sets(scale: Scale, pre: np.ndarray, channels: int, lanes: int) -> bytes:
+    """Parameter sets of a layer, SET_LINES lines each: planes of pre-addend, multiplier, left << 8 | right."""
+    sets = lines_for(channels, lanes)
+
+    def per_lane(values: object) -> np.ndarray:
+        full = np.zeros(sets * lanes, dtype=np.int32)
+        full[:channels] = np.broadcast_to(np.asarray(values, dtype=np.int64), channels).astype(np.int32)
+        return full.reshape(sets, lanes)
+
+    right = np.broadcast_to(np.asarray(scale.right), channels).copy()
+    if scale.rounding is Rounding.DOUBLE and (right < 31).any():
+        raise ValueError("DOUBLE needs right shifts of 31 and more")
+    fields = (per_lane(pre), per_lane(scale.multiplier), per_lane(np.broadcast_to(np.asarray(scale.left), channels) << 8 | right))
+    return np.concatenate([_planes(field) for field in fields], axis=1).tobytes()

@@ -1,0 +1,190 @@
+"""Typed ways to emit the machine's instructions, with the lines that each of them touches."""
+
+import dataclasses
+
+from weft.gen.compiler.builder import ProgramBuilder
+from weft.gen.compiler.constants import PLANES, SET_LINES
+from weft.gen.compiler.dependences import Region
+from weft.gen.compiler.layout import Layout
+from weft.gen.compiler.memory import AccumulatorSlots
+from weft.gen.config import Config
+from weft.gen.graph import Scale
+from weft.gen.isa import Alu, Destination, Rounding, Select, Source
+
+INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ScaleStage:
+    """Fields of VECTOR_SCALE. The default passes lanes through."""
+
+    pre: int = 0
+    multiplier: int = 1
+    left: int = 0
+    right: int = 0
+    rounding: Rounding = Rounding.FLOOR
+    pre_select: Select = Select.CONSTANT
+    multiplier_select: Select = Select.CONSTANT
+    left_select: Select = Select.CONSTANT
+    right_select: Select = Select.CONSTANT
+
+    @classmethod
+    def constant(cls, scale: Scale, *, pre: int = 0) -> "ScaleStage":
+        """The stage for a graph scale without per-channel members; `pre` is added to the scale's own."""
+        return cls(int(scale.pre) + pre, int(scale.multiplier), int(scale.left), int(scale.right), scale.rounding)
+
+    @classmethod
+    def per_channel(cls, rounding: Rounding) -> "ScaleStage":
+        """Everything from the parameter set."""
+        select = Select.PARAMETER
+        return cls(rounding=rounding, pre_select=select, multiplier_select=select, left_select=select, right_select=select)
+
+
+@dataclasses.dataclass(frozen=True)
+class PostStage:
+    """Fields of VECTOR_POST. The default passes lanes through."""
+
+    post: int = 0
+    low: int = INT32_MIN
+    high: int = INT32_MAX
+    alu: Alu = Alu.PASS
+    table: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Operand:
+    """A vector operand or destination: kind, first address, steps of levels 0 .. 3, lines touched."""
+
+    kind: Source | Destination
+    address: int = 0
+    steps: tuple[int, ...] = ()
+    region: Region | None = None
+
+
+NOTHING = Operand(Source.NONE)
+
+
+class Emitter:
+    """Emits onto a `ProgramBuilder`; owns the accumulator slots and the parameter sets."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.lanes = config.lanes
+        self.line_bytes = config.line_bytes
+        self.builder = ProgramBuilder()
+        self.slots = AccumulatorSlots(config)
+        self._next_set = 0
+
+    # -- DMA --------------------------------------------------------------------------------------------
+    def load(self, window: int, dram_line: int, line: int, length: int, *, rows: int = 1, dram_stride: int = 0, stride: int = 0,
+             before: int = 0, after: int = 0, value: int = 0, dram: Region | None = None) -> None:
+        """LOAD with its shape. `dram` defaults to nothing: constants and inputs are never written by the program."""
+        self.builder.configure("LOAD_SHAPE", rows=rows, dram_stride=dram_stride, scratchpad_stride=stride,
+                               pad_before=before, pad_after=after, pad_value=value)
+        span = (rows - 1) * stride + before + length + after
+        self.builder.run("LOAD", window=window, dram_line=dram_line, scratchpad_line=line, length=length,
+                         reads=[dram] if dram else [], writes=[Region("scratchpad", line, span)])
+
+    def store(self, window: int, dram_line: int, line: int, length: int, *, rows: int = 1, dram_stride: int = 0,
+              stride: int = 0) -> None:
+        """STORE with its shape."""
+        self.builder.configure("STORE_SHAPE", rows=rows, dram_stride=dram_stride, scratchpad_stride=stride)
+        self.builder.run("STORE", window=window, dram_line=dram_line, scratchpad_line=line, length=length,
+                         reads=[Region("scratchpad", line, (rows - 1) * stride + length)],
+                         writes=[Region(f"window{window}", dram_line, (rows - 1) * dram_stride + length)])
+
+    def fill(self, line: int, lines: int, value: int, *, rows: int = 1, stride: int = 0) -> None:
+        """Write `value` to `rows` runs of `lines` lines, `stride` lines apart, without touching DRAM."""
+        if rows == 1 and lines > 255:
+            rows, lines, stride, rest = lines // 255, 255, 255, lines % 255
+            if rest:
+                self.fill(line + rows * 255, rest, value)
+        if lines and rows:
+            self.load(0, 0, line, 0, rows=rows, stride=stride, before=lines, value=value)
+
+    def fill_padding(self, layout: Layout) -> None:
+        """Put the zero point where consumers of `layout` read padding, before the producer writes the pixels.
+
+        If pixels end inside a line the producer cannot leave the rest of the line alone, so everything is filled.
+        """
+        if layout.dense:
+            return
+        value, base = layout.pad_value, layout.base_line
+        if layout.data_bytes % self.line_bytes:
+            self.fill(base, layout.body_lines, value)
+            return
+        if not layout.halo:
+            return
+        first, side = layout.row_line(layout.first_row), layout.right_lines + layout.left_lines
+        self.fill(base, first - base, value)
+        if side:
+            self.fill(first + layout.data_lines, side, value, rows=layout.rows - 1, stride=layout.row_lines)
+        end = layout.row_line(layout.first_row + layout.rows - 1) + layout.data_lines
+        self.fill(end, base + layout.body_lines - end, value)
+
+    def load_rows(self, layout: Layout, first: int, last: int, window: int, dram_line: int) -> None:
+        """Fetch rows first .. last of a tensor whose rows lie line-aligned in DRAM, with their side padding."""
+        length = layout.data_lines
+        start = dram_line + first * length
+        self.load(window, start, layout.row_line(first) - layout.left_lines, length, rows=last - first + 1,
+                  dram_stride=length, stride=layout.row_lines, before=layout.left_lines, after=layout.right_lines,
+                  value=layout.pad_value, dram=Region(f"window{window}", start, (last - first + 1) * length))
+
+    def store_rows(self, layout: Layout, first: int, last: int, window: int, dram_line: int) -> None:
+        """Write rows first .. last back: dense tensors as one run, others with line-aligned rows."""
+        if layout.dense:
+            self.store(window, dram_line, layout.base_line, layout.body_lines)
+            return
+        length = layout.data_lines
+        self.store(window, dram_line + first * length, layout.row_line(first), length, rows=last - first + 1,
+                   dram_stride=length, stride=layout.row_lines)
+
+    # -- matrix -------------------------------------------------------------------------------------------
+    def matmul(self, *, activation: int, weight_line: int, accumulator: int, accumulate: bool, x: tuple[int, int],
+               y: tuple[int, int], inner: tuple[int, int], outer: tuple[int, int], reads: list[Region]) -> None:
+        """MATMUL with its shape; every loop is (count, stride in bytes). The weights' lines are added to `reads`."""
+        self.builder.configure("MATRIX_SHAPE", x_count=x[0], x_stride=x[1], y_count=y[0], y_stride=y[1], inner_count=inner[0],
+                               inner_stride=inner[1], outer_count=outer[0], outer_stride=outer[1])
+        tiles = Region("scratchpad", weight_line, inner[0] * outer[0] * self.lanes)
+        self.builder.run("MATMUL", activation=activation, weight_line=weight_line, accumulator=accumulator,
+                         accumulate=int(accumulate), reads=[*reads, tiles],
+                         writes=[Region("accumulator", accumulator, x[0] * y[0])])
+
+    # -- vector -------------------------------------------------------------------------------------------
+    def vector(self, counts: tuple[int, ...], a: Operand, destination: Operand, *, b: Operand = NOTHING, reduce: int = 0,
+               scale: ScaleStage = ScaleStage(), post: PostStage = PostStage(), lanes: int | None = None, parameter: int = 0) -> None:
+        """VECTOR with all its set-up. `counts` are the iterations of levels 0, 1, ...; missing levels run once."""
+        full = counts + (1,) * (4 - len(counts))
+        self.builder.configure("VECTOR_LOOP", count_0=full[0], count_1=full[1], count_2=full[2], count_3=full[3], reduce=reduce)
+        for index, operand in enumerate((a, b, destination)):
+            # The step of a level that runs once does not matter: zero keeps set-ups equal.
+            steps = [step if count > 1 else 0 for step, count in zip(operand.steps + (0,) * 4, full, strict=False)]
+            self.builder.configure("VECTOR_STRIDE", operand=index, stride_0=steps[0], stride_1=steps[1], stride_2=steps[2],
+                                   stride_3=steps[3])
+        self.builder.configure("VECTOR_SCALE", **dataclasses.asdict(scale))
+        self.builder.configure("VECTOR_POST", **dataclasses.asdict(post))
+        self.builder.run(
+            "VECTOR", a=a.address, a_source=a.kind, b=b.address, b_source=b.kind, destination=destination.address,
+            destination_kind=destination.kind, lanes=lanes or self.lanes, parameter=parameter,
+            reads=[operand.region for operand in (a, b) if operand.region],
+            writes=[destination.region] if destination.region else [])
+
+    def load_parameters(self, line: int, sets: int) -> int:
+        """Move `sets` parameter sets from scratchpad line `line` (byte planes) into the vector unit; return the first set."""
+        if self._next_set + sets > self.config.vector.parameter_sets:
+            self._next_set = 0
+        first, self._next_set = self._next_set, self._next_set + sets
+        size = self.line_bytes
+        region = Region("scratchpad", line, sets * SET_LINES)
+        kinds = (Destination.PARAMETER_PRE, Destination.PARAMETER_MULTIPLIER, Destination.PARAMETER_SHIFT)
+        for index, kind in enumerate(kinds):
+            source = Operand(Source.UINT8, (line + index * PLANES) * size, (size, SET_LINES * size), region)
+            self.vector((PLANES, sets), source, Operand(kind, first, (0, 1)), reduce=1, post=PostStage(alu=Alu.CONCATENATE))
+        return first
+
+    def accumulators(self, first: int, lines: int, steps: tuple[int, ...], *, write: bool = False) -> Operand:
+        """Accumulator lines as an operand."""
+        kind: Source | Destination = Destination.ACCUMULATOR if write else Source.ACCUMULATOR
+        return Operand(kind, first, steps, Region("accumulator", first, lines))
+
+

@@ -1,0 +1,19 @@
+"""Lowering: one file for each kind of operator, from a node and its layouts to steps."""
+
+from weft.gen.compiler.lower.context import Context
+from weft.gen.compiler.lower.convolution import lower_conv
+from weft.gen.compiler.lower.elementwise import lower_add, lower_rescale
+from weft.gen.compiler.lower.pooling import lower_average_pool, lower_max_pool
+from weft.gen.compiler.lower.softmax import lower_softmax
+from weft.gen.graph import Add, AveragePool, Conv, MaxPool, Rescale, Softmax
+
+LOWERINGS = {
+    Conv: lower_conv,
+    Add: lower_add,
+    Rescale: lower_rescale,
+    MaxPool: lower_max_pool,
+    AveragePool: lower_average_pool,
+    Softmax: lower_softmax,
+}
+
+__all__ = ["LOWERINGS", "Context"]

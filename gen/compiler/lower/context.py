@@ -1,0 +1,68 @@
+"""What every lowering gets: the emitter, the constant image, and one band of a node's operands."""
+
+import dataclasses
+
+import numpy as np
+from weft.gen.compiler.constants import Block, Image, parameter_sets
+from weft.gen.compiler.emitter import Emitter, Operand, ScaleStage
+from weft.gen.compiler.layout import Layout
+from weft.gen.graph import Scale
+from weft.gen.isa import Destination, Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Band:
+    """Output rows first .. last of a node, and where its operands lie while they are computed."""
+
+    inputs: tuple[Layout, ...]
+    output: Layout
+    first: int
+    last: int
+
+
+@dataclasses.dataclass
+class Context:
+    emitter: Emitter
+    image: Image
+    block_limit: int  # most lines of one block of constants
+    _shared: dict[bytes, Block] = dataclasses.field(default_factory=dict)
+
+    @property
+    def lanes(self) -> int:
+        return self.emitter.lanes
+
+    def block(self, data: bytes) -> Block:
+        """Constants in DRAM; equal ones (a layer processed in several bands) are stored once."""
+        if data not in self._shared:
+            self._shared[data] = self.image.add(data)
+        return self._shared[data]
+
+
+def is_scalar(scale: Scale) -> bool:
+    """Whether one VECTOR_SCALE holds it."""
+    return all(np.ndim(member) == 0 for member in (scale.pre, scale.multiplier, scale.left, scale.right))
+
+
+def stage(scale: Scale) -> ScaleStage:
+    """Constants in the instruction where they do, else everything from the parameter set."""
+    return ScaleStage.constant(scale) if is_scalar(scale) else ScaleStage.per_channel(scale.rounding)
+
+
+def parameters(scale: Scale, channels: int, lanes: int) -> bytes | None:
+    """Parameter sets for `stage(scale)`, or None if it needs none."""
+    return None if is_scalar(scale) else parameter_sets(scale, np.asarray(scale.pre), channels, lanes)
+
+
+def byte_source(layout: Layout, y: int, last: int, address: int, steps: tuple[int, ...]) -> Operand:
+    """int8 vectors of rows y .. last, clipped to the rows that the layout holds."""
+    return Operand(Source.INT8, address, steps, layout.region(y, last))
+
+
+def byte_destination(layout: Layout, y: int, last: int, address: int, steps: tuple[int, ...]) -> Operand:
+    return Operand(Destination.BYTES, address, steps, layout.region(y, last))
+
+
+def balanced(total: int, most: int) -> int:
+    """Largest equal share of `total` in as few parts of at most `most` as possible."""
+    parts = -(-total // max(1, most))
+    return -(-total // parts)

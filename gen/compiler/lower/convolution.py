@@ -1,0 +1,176 @@
+"""Convolution and fully connected layers on the matrix unit, requantised by the vector unit.
+
+The accumulators hold a tile of output pixels for C output channels. A row of the kernel window is contiguous in a channels-last
+tensor, so the fold loops run over kernel rows and over chunks of R bytes of the window row; no im2col is ever stored.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from weft.gen.compiler.constants import SET_LINES, parameter_sets, split_weights, weight_tiles
+from weft.gen.compiler.emitter import PostStage, ScaleStage
+from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
+from weft.gen.compiler.steps import Step
+from weft.gen.graph import Conv, Tensor
+
+MOST_FOLDS = 255  # what the fold counters of MATRIX_SHAPE hold
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """A rectangle of folds that one MATMUL performs: kernel rows ky .., chunks chunk .. of tap column `kx`."""
+
+    kx: int
+    ky: int
+    rows: int
+    chunk: int
+    chunks: int
+    tiles: np.ndarray  # [output group][ky][chunk][lanes][lanes] int8
+
+    @property
+    def folds(self) -> int:
+        return self.rows * self.chunks
+
+    def data(self, group: int) -> bytes:
+        return self.tiles[group].tobytes()
+
+
+def _pieces(node: Conv, lanes: int, limit: int) -> list[Piece]:
+    """All the folds of a layer in pieces of at most `limit` lines of weights.
+
+    Dilated kernels have gaps in their rows, so each of their columns is a pass of its own. Weights beyond int8 take a
+    second pass over the same activations.
+    """
+    width = node.weights.shape[2]
+    columns = [slice(None)] if node.dilation[1] == 1 or width == 1 else [slice(kx, kx + 1) for kx in range(width)]
+    pieces = []
+    for part in split_weights(node.weights):
+        for index, column in enumerate(columns):
+            tiles = weight_tiles(part[:, :, column], lanes)
+            height, chunks = tiles.shape[1:3]
+            most = max(1, limit // lanes)
+            rows = min(height, MOST_FOLDS, max(1, most // chunks))
+            across = chunks if rows > 1 or chunks <= min(most, MOST_FOLDS) else balanced(chunks, min(most, MOST_FOLDS))
+            across = min(across, MOST_FOLDS)
+            if across < chunks:
+                rows = 1
+            pieces += [
+                Piece(index * node.dilation[1], ky, min(rows, height - ky), chunk, min(across, chunks - chunk),
+                      tiles[:, ky:ky + rows, chunk:chunk + across])
+                for ky in range(0, height, rows) for chunk in range(0, chunks, across)]
+    return pieces
+
+
+@dataclasses.dataclass(frozen=True)
+class Tile:
+    """Output pixels y .. y + rows - 1, x .. x + columns - 1."""
+
+    y: int
+    x: int
+    rows: int
+    columns: int
+
+
+def tiles_of(band: Band, most: int) -> list[Tile]:
+    """Cut a band into tiles of at most `most` pixels, whole rows if they fit."""
+    width = band.output.tensor.shape[1]
+    columns = balanced(width, most)
+    rows = balanced(band.last - band.first + 1, max(1, most // columns))
+    return [Tile(y, x, min(rows, band.last + 1 - y), min(columns, width - x))
+            for y in range(band.first, band.last + 1, rows) for x in range(0, width, columns)]
+
+
+class ConvLowering:
+    """One layer, one band."""
+
+    def __init__(self, context: Context, node: Conv, band: Band) -> None:
+        self.context, self.node, self.band = context, node, band
+        self.emitter, self.lanes = context.emitter, context.lanes
+        self.channels = band.output.tensor.shape[2]
+        self.groups = -(-self.channels // self.lanes)
+        self.pieces = _pieces(node, self.lanes, context.block_limit)
+        self.tiles = tiles_of(band, self.emitter.slots.lines)
+        self.first_set = 0
+        self.first_group = 0
+
+    def steps(self) -> Iterator[Step]:
+        source: Tensor = self.band.inputs[0].tensor
+        # sum w * (x - z) = sum w * x - z * sum w; padding holds z, so the same constant serves every pixel.
+        correction = -source.zero_point * self.node.weights.astype(np.int64).sum(axis=(1, 2, 3))
+        pre = np.broadcast_to(np.asarray(self.node.scale.pre, dtype=np.int64), self.channels) + correction
+        sets = np.frombuffer(parameter_sets(self.node.scale, pre, self.channels, self.lanes), dtype=np.uint8)
+        sets = sets.reshape(self.groups, SET_LINES * self.lanes)
+        most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // SET_LINES))
+        for first in range(0, self.groups, most):
+            groups = range(first, min(first + most, self.groups))
+            yield Step(lambda lines, groups=groups: self._parameters(lines[0], groups),  # type: ignore[misc]
+                       [self.context.block(sets[groups.start:groups.stop].tobytes())])
+            yield from self._weights(groups)
+
+    def _parameters(self, line: int, groups: range) -> None:
+        self.first_set, self.first_group = self.emitter.load_parameters(line, len(groups)), groups.start
+
+    def _weights(self, groups: range) -> Iterator[Step]:
+        lines = sum(piece.folds for piece in self.pieces) * self.lanes
+        if lines <= self.context.block_limit:
+            # Few folds: several output groups share a block, so that a DMA transfer is worth its latency.
+            together = max(1, min(256 // lines, len(groups)))
+            for start in range(groups.start, groups.stop, together):
+                some = range(start, min(start + together, groups.stop))
+                data = b"".join(piece.data(group) for group in some for piece in self.pieces)
+                yield Step(lambda placed, some=some, lines=lines: self._groups(some, placed[0], lines),  # type: ignore[misc]
+                           [self.context.block(data)])
+            return
+        for group in groups:
+            for tile in self.tiles:
+                slot: list[int] = []
+                for index, piece in enumerate(self.pieces):
+                    yield Step(lambda placed, args=(group, tile, slot, index): self._piece(*args, placed[0]),  # type: ignore[misc]
+                               [self.context.block(piece.data(group))])
+
+    def _groups(self, groups: range, line: int, lines: int) -> None:
+        for index, group in enumerate(groups):
+            for tile in self.tiles:
+                slot, weights = self.emitter.slots.next(), line + index * lines
+                for number, piece in enumerate(self.pieces):
+                    self._matmul(piece, tile, slot, number > 0, weights)
+                    weights += piece.folds * self.lanes
+                self._requantise(group, tile, slot)
+
+    def _piece(self, group: int, tile: Tile, slot: list[int], index: int, line: int) -> None:
+        """One of several blocks of weights that a tile needs one after the other."""
+        if index == 0:
+            slot.append(self.emitter.slots.next())
+        self._matmul(self.pieces[index], tile, slot[0], index > 0, line)
+        if index == len(self.pieces) - 1:
+            self._requantise(group, tile, slot[0])
+
+    def _matmul(self, piece: Piece, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
+        node, source = self.node, self.band.inputs[0]
+        y = tile.y * node.stride[0] - node.padding[0] + piece.ky * node.dilation[0]
+        x = tile.x * node.stride[1] - node.padding[1] + piece.kx
+        last = y + (tile.rows - 1) * node.stride[0] + (piece.rows - 1) * node.dilation[0]
+        self.emitter.matmul(
+            activation=source.address(y, x) + piece.chunk * self.lanes, weight_line=line, accumulator=slot, accumulate=accumulate,
+            x=(tile.columns, node.stride[1] * source.pitch if tile.columns > 1 else 0),
+            y=(tile.rows, node.stride[0] * source.row_bytes if tile.rows > 1 else 0),
+            inner=(piece.chunks, self.lanes if piece.chunks > 1 else 0),
+            outer=(piece.rows, node.dilation[0] * source.row_bytes if piece.rows > 1 else 0),
+            reads=[source.region(y, last)])
+
+    def _requantise(self, group: int, tile: Tile, slot: int) -> None:
+        node, target = self.node, self.band.output
+        self.emitter.vector(
+            (tile.columns, tile.rows),
+            self.emitter.accumulators(slot, tile.rows * tile.columns, (1, tile.columns)),
+            byte_destination(target, tile.y, tile.y + tile.rows - 1, target.address(tile.y, tile.x, group * self.lanes),
+                             (target.pitch, target.row_bytes)),
+            scale=ScaleStage.per_channel(node.scale.rounding), post=PostStage(node.zero_point, node.low, node.high),
+            lanes=min(self.lanes, self.channels - group * self.lanes),
+            parameter=self.first_set + group - self.first_group)
+
+
+def lower_conv(context: Context, node: Conv, band: Band) -> Iterator[Step]:
+    """Steps of one band of a convolution."""
+    yield from ConvLowering(context, node, band).steps()

@@ -1,0 +1,139 @@
+"""Element by element on the vector unit: addition and rescaling, through accumulator lines where two roundings meet."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from weft.gen.compiler.constants import SET_LINES
+from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
+from weft.gen.compiler.layout import Layout
+from weft.gen.compiler.lower.context import (
+    Band,
+    Context,
+    balanced,
+    byte_destination,
+    byte_source,
+    is_scalar,
+    parameters,
+    stage,
+)
+from weft.gen.compiler.steps import Step
+from weft.gen.graph import Add, Rescale, Scale
+from weft.gen.isa import Alu
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """`rows` rows from y; in each, `vectors` vectors of `lanes` bytes, `step` bytes apart, from byte `offset` of the row."""
+
+    y: int
+    rows: int
+    offset: int
+    vectors: int
+    step: int
+    lanes: int
+
+    @property
+    def lines(self) -> int:
+        return self.rows * self.vectors
+
+    @property
+    def last(self) -> int:
+        return self.y + self.rows - 1
+
+    def steps(self, layout: Layout) -> tuple[int, int]:
+        return self.step, layout.row_bytes
+
+    def address(self, layout: Layout) -> int:
+        return layout.address(self.y) + self.offset
+
+    def source(self, layout: Layout) -> Operand:
+        return byte_source(layout, self.y, self.last, self.address(layout), self.steps(layout))
+
+    def destination(self, layout: Layout) -> Operand:
+        return byte_destination(layout, self.y, self.last, self.address(layout), self.steps(layout))
+
+
+def _cut(y: int, last: int, offset: int, vectors: int, step: int, lanes: int, most: int) -> Iterator[Sweep]:
+    """Sweeps of at most `most` vectors over the same columns of rows y .. last."""
+    across = balanced(vectors, most)
+    rows = balanced(last - y + 1, max(1, most // across))
+    for row in range(y, last + 1, rows):
+        for start in range(0, vectors, across):
+            yield Sweep(row, min(rows, last + 1 - row), offset + start * step, min(across, vectors - start), step, lanes)
+
+
+def flat_sweeps(band: Band, lanes: int, most: int) -> Iterator[Sweep]:
+    """Cover a band without regard to channels: whole vectors, then what is left of each row."""
+    size = band.output.data_bytes
+    if size >= lanes:
+        yield from _cut(band.first, band.last, 0, size // lanes, lanes, lanes, most)
+    if size % lanes:
+        yield from _cut(band.first, band.last, size - size % lanes, 1, lanes, size % lanes, most)
+
+
+def channel_sweeps(band: Band, group: int, lanes: int, most: int) -> Iterator[Sweep]:
+    """Cover one group of channels of a band: one vector a pixel."""
+    _, width, channels = band.output.tensor.shape
+    first = group * lanes
+    yield from _cut(band.first, band.last, first, width, channels, min(lanes, channels - first), most)
+
+
+def lower_add(context: Context, node: Add, band: Band) -> Iterator[Step]:
+    """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point). Three passes a tile."""
+    emitter = context.emitter
+    a, b = band.inputs
+    post = PostStage(node.zero_point, node.low, node.high)
+
+    def emit(sweep: Sweep) -> None:
+        slot = emitter.slots.next()
+        counts, steps = (sweep.vectors, sweep.rows), (1, sweep.vectors)
+        partial = emitter.accumulators(slot, sweep.lines, steps)
+        store = emitter.accumulators(slot, sweep.lines, steps, write=True)
+        emitter.vector(counts, sweep.source(a), store, scale=stage(node.scale_a))
+        emitter.vector(counts, sweep.source(b), store, b=partial, scale=stage(node.scale_b), post=PostStage(alu=Alu.ADD))
+        emitter.vector(counts, partial, sweep.destination(band.output), scale=stage(node.scale), post=post, lanes=sweep.lanes)
+
+    for sweep in flat_sweeps(band, context.lanes, emitter.slots.lines):
+        yield Step(lambda lines, sweep=sweep: emit(sweep))  # type: ignore[misc]
+
+
+def _identity(scale: Scale) -> bool:
+    return is_scalar(scale) and ScaleStage.constant(scale) == ScaleStage()
+
+
+def lower_rescale(context: Context, node: Rescale, band: Band) -> Iterator[Step]:
+    """y = clip(second(first(x)) + zero_point): one pass if one of the two does nothing, else two."""
+    emitter, lanes = context.emitter, context.lanes
+    source, target = band.inputs[0], band.output
+    post = PostStage(node.zero_point, node.low, node.high)
+    scales = [scale for scale in (node.first, node.second) if not _identity(scale)] or [node.first]
+    channels = target.tensor.shape[2]
+    data = [parameters(scale, channels, lanes) for scale in scales]
+
+    def emit(sweep: Sweep, sets: list[int]) -> None:
+        counts = (sweep.vectors, sweep.rows)
+        if len(scales) == 1:
+            emitter.vector(counts, sweep.source(source), sweep.destination(target), scale=stage(scales[0]), post=post,
+                           lanes=sweep.lanes, parameter=sets[0])
+            return
+        slot, steps = emitter.slots.next(), (1, sweep.vectors)
+        emitter.vector(counts, sweep.source(source), emitter.accumulators(slot, sweep.lines, steps, write=True),
+                       scale=stage(scales[0]), parameter=sets[0])
+        emitter.vector(counts, emitter.accumulators(slot, sweep.lines, steps), sweep.destination(target), scale=stage(scales[1]),
+                       post=post, lanes=sweep.lanes, parameter=sets[1])
+
+    if not any(data):
+        for sweep in flat_sweeps(band, lanes, emitter.slots.lines):
+            yield Step(lambda lines, sweep=sweep: emit(sweep, [0] * len(scales)))  # type: ignore[misc]
+        return
+
+    def emit_group(group: int, lines: list[int]) -> None:
+        placed = iter(lines)
+        sets = [emitter.load_parameters(next(placed), 1) if item else 0 for item in data]
+        for sweep in channel_sweeps(band, group, lanes, emitter.slots.lines):
+            emit(sweep, sets)
+
+    for group in range(-(-channels // lanes)):
+        size = SET_LINES * lanes
+        blocks = [context.block(item[group * size:(group + 1) * size]) for item in data if item]
+        yield Step(lambda lines, group=group: emit_group(group, lines), blocks)  # type: ignore[misc]

@@ -1,0 +1,110 @@
+"""Pooling as reductions of the vector unit. Padding is never read: border pixels are regions with smaller windows."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
+from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
+from weft.gen.compiler.steps import Step
+from weft.gen.graph import AveragePool, MaxPool
+from weft.gen.isa import Alu, Rounding, Source
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """Outputs first .. first + count - 1 along one axis whose windows hold the same `taps`; the first window starts at input
+    `start` and neighbouring windows are the stride apart."""
+
+    first: int
+    count: int
+    start: int
+    taps: int
+
+
+def spans(first: int, last: int, kernel: int, stride: int, padding: int, size: int) -> list[Span]:
+    """Cut outputs first .. last of one axis into spans of equal windows after clipping to the image."""
+    result: list[Span] = []
+    for index in range(first, last + 1):
+        begin = index * stride - padding
+        start, taps = max(0, begin), min(size, begin + kernel) - max(0, begin)
+        previous = result[-1] if result else None
+        if previous and previous.taps == taps and previous.start + previous.count * stride == start:
+            result[-1] = dataclasses.replace(previous, count=previous.count + 1)
+        else:
+            result.append(Span(index, 1, start, taps))
+    return result
+
+
+def _regions(node: MaxPool | AveragePool, band: Band, most: int) -> Iterator[tuple[Span, Span]]:
+    """Rectangles of output pixels with equal windows, at most `most` pixels each."""
+    height, width, _ = band.inputs[0].tensor.shape
+    columns = band.output.tensor.shape[1]
+    for y in spans(band.first, band.last, node.kernel[0], node.stride[0], node.padding[0], height):
+        for x in spans(0, columns - 1, node.kernel[1], node.stride[1], node.padding[1], width):
+            for x_part in _split(x, node.stride[1], most):
+                for y_part in _split(y, node.stride[0], max(1, most // x_part.count)):
+                    yield y_part, x_part
+
+
+def _split(span: Span, stride: int, most: int) -> Iterator[Span]:
+    size = balanced(span.count, most)
+    for start in range(0, span.count, size):
+        yield dataclasses.replace(span, first=span.first + start, count=min(size, span.count - start),
+                                  start=span.start + start * stride)
+
+
+def _lower(context: Context, node: MaxPool | AveragePool, band: Band, emit: Callable[[Span, Span, int, Operand, Operand], None]) -> Iterator[Step]:
+    """One step for each channel group; `emit` gets the window sweep and the destination of each region."""
+    source, target, lanes = band.inputs[0], band.output, context.lanes
+    channels = target.tensor.shape[2]
+
+    def group_step(channel: int) -> None:
+        for y, x in _regions(node, band, context.emitter.slots.lines):
+            last = y.start + (y.count - 1) * node.stride[0] + y.taps - 1
+            window = Operand(Source.INT8, source.address(y.start, x.start, channel),
+                             (source.pitch, source.row_bytes, node.stride[1] * source.pitch, node.stride[0] * source.row_bytes),
+                             source.region(y.start, last))
+            result = byte_destination(target, y.first, y.first + y.count - 1, target.address(y.first, x.first, channel),
+                                      (target.pitch, target.row_bytes))
+            emit(y, x, min(lanes, channels - channel), window, result)
+
+    for channel in range(0, channels, lanes):
+        yield Step(lambda lines, channel=channel: group_step(channel))  # type: ignore[misc]
+
+
+def lower_max_pool(context: Context, node: MaxPool, band: Band) -> Iterator[Step]:
+    """One pass: maximum over the two inner levels."""
+    def emit(y: Span, x: Span, lanes: int, window: Operand, result: Operand) -> None:
+        destination = dataclasses.replace(result, steps=(0, 0, *result.steps))
+        context.emitter.vector((x.taps, y.taps, x.count, y.count), window, destination, reduce=2, lanes=lanes,
+                               post=PostStage(0, node.low, node.high, Alu.MAXIMUM))
+    yield from _lower(context, node, band, emit)
+
+
+def division(count: int) -> ScaleStage:
+    """Exact x / count, halves away from zero, for |x| <= 128 * count.
+
+    With m = ceil(2^s / count) the product exceeds the quotient by less than half of 1 / count, so no value crosses a
+    rounding border, and a tie (count even) lands on the far side, as it must.
+    """
+    if count == 1:
+        return ScaleStage()
+    right = 30 + (count - 1).bit_length()
+    multiplier = -(-(1 << right) // count)
+    if multiplier >= 1 << 31 or 128 * count * (multiplier * count - (1 << right)) >= 1 << (right - 1):
+        raise ValueError(f"no exact reciprocal of {count}")
+    return ScaleStage(multiplier=multiplier, right=right, rounding=Rounding.HALF_AWAY)
+
+
+def lower_average_pool(context: Context, node: AveragePool, band: Band) -> Iterator[Step]:
+    """Two passes: sum over the window into accumulator lines, then divide."""
+    emitter = context.emitter
+
+    def emit(y: Span, x: Span, lanes: int, window: Operand, result: Operand) -> None:
+        slot, lines = emitter.slots.next(), x.count * y.count
+        emitter.vector((x.taps, y.taps, x.count, y.count), window,
+                       emitter.accumulators(slot, lines, (0, 0, 1, x.count), write=True), reduce=2, post=PostStage(alu=Alu.ADD))
+        scale = ScaleStage.constant(node.scale) if node.scale else division(x.taps * y.taps)
+        emitter.vector((x.count, y.count), emitter.accumulators(slot, lines, (1, x.count)), result, lanes=lanes, scale=scale,
+                       post=PostStage(node.zero_point, node.low, node.high))
+    yield from _lower(context, node, band, emit)

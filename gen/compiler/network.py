@@ -1,0 +1,111 @@
+"""The result of a compilation: program, constants, windows, and how to read everything back."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from weft.gen import isa
+from weft.gen.compiler.layout import Layout
+from weft.gen.config import Config
+from weft.gen.graph import Graph
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """One node as tables show it. `tile` and `estimated_cycles` are the compiler's, not measured."""
+
+    name: str
+    op: str
+    source: str
+    shape: tuple[int, int, int]
+    tile: str
+    macs: int
+    estimated_cycles: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """A tensor in a DRAM window: rows of `data_lines` lines each, or densely packed."""
+
+    window: int
+    line: int
+    layout: Layout
+
+    @property
+    def lines(self) -> int:
+        return self.layout.body_lines if self.layout.dense else self.layout.rows * self.layout.data_lines
+
+    def pack(self, values: np.ndarray) -> bytes:
+        """int8 (H, W, C) to the window's bytes; what is left of a line holds the zero point."""
+        size, layout = self.layout.line_bytes, self.layout
+        if layout.dense:
+            return values.tobytes().ljust(self.lines * size, b"\0")
+        rows = np.full((layout.rows, layout.data_lines * size), layout.tensor.zero_point, dtype=np.int8)
+        rows[:, : layout.data_bytes] = values.reshape(layout.rows, layout.data_bytes)
+        return rows.tobytes()
+
+    def unpack(self, window: bytes | np.ndarray) -> np.ndarray:
+        """The tensor, int8 (H, W, C), from all bytes of its window."""
+        size, layout = self.layout.line_bytes, self.layout
+        raw = np.frombuffer(bytes(window), dtype=np.int8)[self.line * size : (self.line + self.lines) * size]
+        if layout.dense:
+            raw = raw[: layout.rows * layout.data_bytes]
+        else:
+            raw = raw.reshape(layout.rows, -1)[:, : layout.data_bytes]
+        return raw.reshape(layout.tensor.shape).copy()
+
+
+@dataclasses.dataclass(frozen=True)
+class CompiledNetwork:
+    """Everything that a host needs to run a network on one configuration.
+
+    Windows: 0 program and constants (read), 1 input (read), 2 outputs (write), 3 spilled and dumped tensors (both).
+    `layer_of_pc[pc]` is the layer that an instruction works for, -1 for none. `tensors` are those that can be read back after a
+    run: outputs, and with dump=True all that a node produces. `memory_map`: (first layer, last layer, tensor, first line, lines).
+    """
+
+    config: Config
+    graph: Graph
+    program: list[int]
+    constants: bytes
+    window_bytes: tuple[int, int, int, int]
+    layers: list[Layer]
+    layer_of_pc: list[int]
+    input: Placed
+    outputs: list[Placed]
+    tensors: dict[str, Placed]
+    memory_map: list[tuple[int, int, str, int, int]]
+    ring: tuple[int, int]
+    spilled: list[str]
+
+    WINDOW_READ = (True, True, False, True)
+    WINDOW_WRITE = (False, False, True, True)
+
+    @property
+    def program_bytes(self) -> int:
+        """Bytes of the program, padded to whole lines."""
+        size = max(self.config.line_bytes, isa.WORD_BYTES)
+        return -(-len(self.program) * isa.WORD_BYTES // size) * size
+
+    @property
+    def image(self) -> bytes:
+        """Window 0: the program, then the constants."""
+        words = b"".join(word.to_bytes(isa.WORD_BYTES, "little") for word in self.program)
+        return words.ljust(self.program_bytes, b"\0") + self.constants
+
+    def pack_input(self, held: np.ndarray) -> bytes:
+        """Window 1 for one sample, given as held int8 (H, W, C)."""
+        return self.input.pack(held)
+
+    def unpack_outputs(self, window: bytes | np.ndarray) -> list[np.ndarray]:
+        """Outputs as held int8 (H, W, C), from window 2."""
+        return [placed.unpack(window) for placed in self.outputs]
+
+    def unpack_tensor(self, name: str, windows: dict[int, Any]) -> np.ndarray:
+        """A tensor of `tensors`, from the bytes of each window."""
+        placed = self.tensors[name]
+        return placed.unpack(windows[placed.window])
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)

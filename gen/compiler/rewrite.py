@@ -1,0 +1,77 @@
+"""Makes reshapes vanish: each becomes another view of the same bytes, or is folded into the weights that read it."""
+
+import dataclasses
+
+import numpy as np
+from weft.gen.errors import WeftError
+from weft.gen.graph import Conv, Graph, Node, Rescale, Reshape, Scale, Tensor
+
+IDENTITY = Scale()
+
+
+@dataclasses.dataclass
+class Simplified:
+    """Nodes without Reshape. `root[name]` is the tensor whose bytes `name` shares (itself if it owns them).
+    `viewed` are roots that something reads under another shape: they must lie densely."""
+
+    nodes: list[Node]
+    tensors: dict[str, Tensor]
+    root: dict[str, str]
+    viewed: set[str]
+
+
+def _fold_into_weights(conv: Conv, source: Tensor, order: np.ndarray | None) -> Conv:
+    """A fully connected layer over a flattened (H, W, C) tensor is a convolution with an H x W window over it."""
+    weights = conv.weights
+    if order is not None:
+        permuted = np.empty_like(weights)
+        permuted[..., order] = weights
+        weights = permuted
+    height, width, channels = source.shape
+    return dataclasses.replace(conv, inputs=(source.name,), weights=weights.reshape(len(weights), height, width, channels))
+
+
+def _refuse(node: Node, why: str) -> WeftError:
+    return WeftError(f"node {node.name!r} ({node.source})", why=why,
+                     fix="reshape only flattens tensors in front of a fully connected layer, or keeps the order of elements")
+
+
+def simplify(graph: Graph) -> Simplified:
+    """Remove reshapes. Raises `WeftError` for one that moves elements other than into a fully connected layer."""
+    tensors, root = dict(graph.tensors), {name: name for name in graph.tensors}
+    orders: dict[str, np.ndarray] = {}
+    nodes: list[Node] = []
+    viewed: set[str] = set()
+    for node in graph.nodes:
+        if isinstance(node, Reshape):
+            source = node.inputs[0]
+            root[node.output] = root[source]
+            order = node.order if node.order is not None else np.arange(np.prod(tensors[source].shape))
+            if source in orders:
+                order = orders[source][order]
+            if not np.array_equal(order, np.arange(order.size)):
+                orders[node.output] = order
+            continue
+        if isinstance(node, Conv) and root[node.inputs[0]] != node.inputs[0]:
+            name = node.inputs[0]
+            source_tensor, shape = tensors[root[name]], tensors[name].shape
+            if shape[:2] == (1, 1) and node.weights.shape[1:3] == (1, 1):
+                nodes.append(_fold_into_weights(node, source_tensor, orders.get(name)))
+                continue
+        for name in node.inputs:
+            if name in orders:
+                raise _refuse(node, "it reads a tensor whose elements a reshape has moved")
+            if tensors[name].shape != tensors[root[name]].shape:
+                viewed.add(root[name])
+        nodes.append(node)
+    for name in graph.outputs:
+        if name in orders:
+            raise WeftError(f"output {name!r}", why="a reshape moves its elements", fix="end the network before the reshape")
+        # A network whose output is its own input still has to move the bytes.
+        if root[name] == graph.input:
+            copy = dataclasses.replace(tensors[graph.input], name=f"{name}#copy")
+            tensors[copy.name] = copy
+            root[copy.name] = root[name] = copy.name
+            nodes.append(Rescale(name=name, source="copy", inputs=(graph.input,), output=copy.name, first=IDENTITY, second=IDENTITY,
+                                 zero_point=0, low=-128, high=127))
+    return Simplified(nodes, tensors, root, viewed)

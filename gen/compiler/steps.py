@@ -1,0 +1,17 @@
+"""What lowering produces: steps, each with the constants that must be on chip before it is emitted."""
+
+import dataclasses
+from collections.abc import Callable
+
+from weft.gen.compiler.constants import Block
+
+
+@dataclasses.dataclass
+class Step:
+    """`emit(lines)` appends the step's instructions; `lines[i]` is the scratchpad line of `blocks[i]`.
+
+    Constants are fetched ahead of the step in program order and their space is free again after it.
+    """
+
+    emit: Callable[[list[int]], None]
+    blocks: list[Block] = dataclasses.field(default_factory=list)

@@ -1,0 +1,55 @@
+# Every target prints the weft command that it runs, so that it can be run without make too.
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+WEFT    := $(BIN)/weft
+MODEL   ?= examples/digits/digits.onnx
+INPUT   ?= examples/digits/digits.npz
+CONFIG  ?= configs/edge16.toml
+OUT     ?=
+ARGS    ?=
+JOBS    ?= 2
+READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
+
+.DEFAULT_GOAL := demo
+.PHONY: demo setup doctor sim verilog test lint bench docs clean help
+
+demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
+	$(WEFT) sim $(MODEL) $(INPUT) --config $(CONFIG) --samples 100
+
+setup: $(READY)   ## create .venv and install weft with everything for simulation and tests
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: weft needs Python 3.11 or newer (set PYTHON=)'; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+doctor: $(READY)   ## check Python, packages, compiler and simulator
+	$(WEFT) doctor
+
+sim: $(READY)   ## run MODEL on INPUT with CONFIG on the RTL; results in OUT
+	$(WEFT) sim $(MODEL) $(INPUT) --config $(CONFIG) $(if $(OUT),--out $(OUT)) $(ARGS)
+
+verilog: $(READY)   ## write the Verilog of CONFIG and all that goes with it to OUT
+	$(WEFT) verilog $(CONFIG) $(if $(OUT),--out $(OUT)) $(ARGS)
+
+test: $(READY)   ## all tests, fast and integration, on JOBS processes
+	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+lint: $(READY)   ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)   ## measure cycles and simulator speed; rewrites the committed table of cycles
+	$(BIN)/python -m weft.sim.bench $(ARGS)
+
+docs: $(READY)   ## regenerate docs/isa.md and docs/csr.md
+	$(BIN)/python -m weft.gen.docs
+
+clean:   ## remove build/ (models, exports, reports)
+	rm -rf build
+
+help:   ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+	@echo 'variables: MODEL INPUT CONFIG OUT ARGS PYTHON JOBS'

@@ -1,0 +1,1 @@
+"""The matrix unit: processing elements, the systolic array and its edges, its sequencers, and the accumulators."""

@@ -1,0 +1,1 @@
+"""What connects the accelerator to the buses of its host."""

@@ -1,0 +1,147 @@
+"""The scratchpad: banked on-chip memory with unaligned access, five readers and two writers."""
+
+from amaranth import Cat, Module, Signal, Value
+from amaranth.hdl import Assert
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, PureInterface, connect
+from weft.gen.config import Config
+from weft.hdl.interfaces import ScratchpadRead, ScratchpadWrite
+from weft.hdl.mem.lines import EVEN, ODD, LinesSignature, memories, touched_lines
+from weft.hdl.mem.read_stage import ReadStage
+from weft.hdl.mem.sram import Sram
+from weft.hdl.mem.write_stage import WriteStage
+
+READERS = ("weights", "activations", "vector_a", "vector_b", "store")  # highest priority first
+WRITERS = ("vector_write", "load_write")
+ALIGNED = ("weights", "store", "load_write")  # always whole lines: no rotation is built for them
+
+
+class Scratchpad(wiring.Component):
+    """Byte-addressed memory of `config.scratchpad_bytes`, zero or one access a cycle for each client.
+
+    Bank b holds the lines b * bank_lines and up, in one memory for the even and one for the odd lines; so the two lines
+    that an unaligned access touches never share a memory. In each cycle every memory reads for one client and writes
+    for one client. A client gets all memories that it needs or waits; whoever stands earlier in `READERS` and `WRITERS`
+    goes first, and a client waits also while an earlier one asks for one of its memories in vain. Clients in different
+    banks never wait for each other.
+
+    A read taken in cycle t gives `data` in t + `ScratchpadRead.LATENCY`, held until the client's next read. A write
+    taken in t enters the memories in t + 1; a read of one of its lines is therefore not taken in t + 1 but waits, and
+    every read that is taken after t sees the write. `ready` depends combinationally on `valid` and `address` of this
+    and of earlier clients.
+
+    The clients of `ALIGNED` must begin at a multiple of line_bytes (asserted in simulation). The others may begin at any
+    byte and cross from one bank to the next. Contents are undefined at power-up; addresses beyond the memory
+    wrap around, clients check the range.
+
+    Members
+    -------
+    weights, activations, vector_a, vector_b, store: `ScratchpadRead`.
+    vector_write, load_write: `ScratchpadWrite`.
+    reads: lines whose reads were taken in the cycle before.
+    writes: lines written in this cycle, by writes that were taken in the cycle before.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        most = 2 * config.scratchpad.banks
+        super().__init__({
+            **{name: In(ScratchpadRead(config)) for name in READERS}, **{name: In(ScratchpadWrite(config)) for name in WRITERS},
+            "reads": Out(range(most + 1)), "writes": Out(range(most + 1))})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m, config = Module(), self._config
+        srams = [[Sram(depth=config.bank_lines // 2, width=8 * config.line_bytes, granularity=8)
+                  for _ in range(config.scratchpad.banks)] for _ in (EVEN, ODD)]
+        for half, label in ((EVEN, "even"), (ODD, "odd")):
+            for bank, sram in enumerate(srams[half]):
+                m.submodules[f"{label}_{bank}"] = sram
+        stages = self._write(m, srams)
+        self._read(m, srams, stages)
+        return m
+
+    def _lines(self, m: Module, name: str) -> PureInterface:
+        """Decode the client's request."""
+        port, beyond = getattr(self, name), None
+        if name not in ALIGNED:
+            beyond = port.count - 1 if name in WRITERS else self._config.line_bytes - 1
+        lines = touched_lines(m, self._config, valid=port.valid, address=port.address, beyond=beyond, name=name)
+        if name in ALIGNED:
+            with m.If(port.valid):
+                m.d.sync += Assert(lines.offset == 0, f"{name} is not line-aligned")
+        return lines
+
+    def _write(self, m: Module, srams: list[list[Sram]]) -> list[WriteStage]:
+        """Arbitrate the writers; a cycle later, give every memory's write port to the one writer that holds it."""
+        config, stages, asked = self._config, [], []
+        for name in WRITERS:
+            port, lines = getattr(self, name), self._lines(m, name)
+            m.submodules[name] = stage = WriteStage(config, aligned=name in ALIGNED)
+            m.d.comb += [port.ready.eq(~_overlap(lines, asked)), stage.take.eq(port.valid & port.ready),
+                         stage.data.eq(port.data), stage.count.eq(port.count)]
+            connect(m, lines, stage.lines)
+            asked.append(lines)
+            stages.append(stage)
+        signature, (first, second) = LinesSignature(config), stages
+        for half in (EVEN, ODD):
+            for bank, sram in enumerate(srams[half]):
+                position = half * config.scratchpad.banks + bank
+                m.d.comb += [sram.write.address.eq(signature.row(second.index[half])), sram.write.data.eq(second.line)]
+                with m.If(second.memories[position]):
+                    m.d.comb += sram.write.enable.eq(second.enable[half])
+                with m.If(first.memories[position]):
+                    m.d.comb += [sram.write.address.eq(signature.row(first.index[half])), sram.write.data.eq(first.line),
+                                 sram.write.enable.eq(first.enable[half])]
+        m.d.comb += self.writes.eq(_count(Cat(stage.memories for stage in stages)))
+        return stages
+
+    def _read(self, m: Module, srams: list[list[Sram]], writes: list[WriteStage]) -> None:
+        """Arbitrate the readers, address the memories, collect their data."""
+        config, stages, asked = self._config, [], []
+        for name in READERS:
+            port, lines = getattr(self, name), self._lines(m, name)
+            m.submodules[name] = stage = ReadStage(config, aligned=name in ALIGNED)
+            m.d.comb += [port.ready.eq(~(_overlap(lines, asked) | _is_written(m, lines, writes))),
+                         stage.take.eq(port.valid & port.ready), port.data.eq(stage.data)]
+            connect(m, lines, stage.lines)
+            for half, inputs in ((EVEN, stage.even), (ODD, stage.odd)):
+                for bank, sram in enumerate(srams[half]):
+                    m.d.comb += inputs[bank].eq(sram.read.data)
+                    with m.If(lines.mask[half][bank] & stage.take):
+                        m.d.comb += sram.read.enable.eq(1)
+            asked.append(lines)
+            stages.append(stage)
+        # A memory's address does not wait for arbitration: the first client that asks for the memory decides.
+        signature = LinesSignature(config)
+        for half in (EVEN, ODD):
+            for bank, sram in enumerate(srams[half]):
+                for lines in reversed(asked):
+                    with m.If(lines.mask[half][bank]):
+                        m.d.comb += sram.read.address.eq(signature.row(lines.index[half]))
+        m.d.comb += self.reads.eq(_count(Cat(stage.busy for stage in stages)))
+
+
+def _overlap(lines: PureInterface, asked: list[PureInterface]) -> Value:
+    """1 if an earlier client asks for one of the memories."""
+    return Cat((memories(lines) & memories(other)).any() for other in asked).any()
+
+
+def _is_written(m: Module, lines: PureInterface, writes: list[WriteStage]) -> Value:
+    """1 if one of the lines enters the memories in this cycle."""
+    banks, hits = len(lines.mask[EVEN]), []
+    for stage in writes:
+        for half in (EVEN, ODD):
+            hit = Signal()
+            both = stage.memories[half * banks:(half + 1) * banks] & lines.mask[half]
+            m.d.comb += hit.eq((stage.index[half] == lines.index[half]) & both.any())
+            hits.append(hit)
+    return Cat(hits).any()
+
+
+def _count(bits: Value) -> Value:
+    """Population count as a balanced tree."""
+    terms: list[Value] = list(bits)
+    while len(terms) > 1:
+        terms = [terms[i] if i + 1 == len(terms) else terms[i] + terms[i + 1] for i in range(0, len(terms), 2)]
+    return terms[0]

@@ -1,6 +1,8 @@
 """Collects instructions, leaves out set-up that would change nothing, and places the semaphores."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 from weft.gen import isa
 from weft.gen.compiler.dependences import DependenceTracker, Region
@@ -29,6 +31,13 @@ class ProgramBuilder:
         self.layer = -1
         self._tracker = DependenceTracker()
         self._configured: dict[tuple[str, int], dict[str, int]] = {}
+
+    @contextlib.contextmanager
+    def layer_of(self, layer: int) -> Iterator[None]:
+        """Label what is emitted inside with another layer."""
+        before, self.layer = self.layer, layer
+        yield
+        self.layer = before
 
     def configure(self, name: str, **values: int) -> None:
         """A set-up instruction, unless the unit's state is the same already. VECTOR_STRIDE has one state per operand."""

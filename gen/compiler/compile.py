@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 from weft.gen import isa
@@ -11,7 +12,8 @@ from weft.gen.compiler.estimate import estimate
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower import LOWERINGS, Context
 from weft.gen.compiler.lower.context import Band
-from weft.gen.compiler.lower.convolution import tiles_of
+from weft.gen.compiler.lower.convolution import Tile, lower_conv, tiles_of
+from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.memory import ConstantRing
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed
 from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, input_rows
@@ -19,7 +21,7 @@ from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Conv, Graph, Node
+from weft.gen.graph import Add, Conv, Graph, Node
 
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; fewer than a queue is deep
 INPUT_PARTS = 4  # pieces in which the input arrives, so that work starts before all of it is there
@@ -88,17 +90,61 @@ class Compilation:
     # -- steps ------------------------------------------------------------------------------------------
     def _steps(self) -> list[LayerStep]:
         steps = [LayerStep(0, Step(lambda lines: self._load_input()))]
+        fused = False
         for index, node in enumerate(self.simple.nodes):
             mine: list[Step] = []
-            if node.output in self.plan.resident:
-                mine.append(Step(lambda lines, name=node.output: self.emitter.fill_padding(self.plan.resident[name])))  # type: ignore[misc]
+            if fused:  # the layer before has done all the work
+                mine.append(Step(lambda lines, name=node.output: self._leave_layer(name)))  # type: ignore[misc]
+                steps += [LayerStep(index, step) for step in mine]
+                fused = False
+                continue
+            fused = self._fuses(index)
+            for name in [node.output] + ([self.simple.nodes[index + 1].output] if fused else []):
+                if name in self.plan.resident:
+                    mine.append(Step(lambda lines, name=name: self.emitter.fill_padding(self.plan.resident[name])))  # type: ignore[misc]
             for band in self._bands(index, node):
                 mine.append(Step(lambda lines, args=(node, band): self._enter_band(*args)))  # type: ignore[misc]
-                mine += LOWERINGS[type(node)](self.context, node, band)  # type: ignore[operator]
+                if fused:
+                    mine += lower_conv(self.context, node, band, self._epilogue(index + 1))  # type: ignore[arg-type]
+                else:
+                    mine += LOWERINGS[type(node)](self.context, node, band)  # type: ignore[operator]
                 mine.append(Step(lambda lines, args=(node, band): self._leave_band(*args)))  # type: ignore[misc]
             mine.append(Step(lambda lines, name=node.output: self._leave_layer(name)))  # type: ignore[misc]
             steps += [LayerStep(index, step) for step in mine]
-        return steps
+        return self._hoist(steps)
+
+    def _fuses(self, index: int) -> bool:
+        """Whether the addition after convolution `index` can follow it tile by tile, so that the matrix unit need not wait for
+        the whole of it: everything on chip in one band."""
+        nodes = self.simple.nodes
+        if index + 1 >= len(nodes) or not isinstance(nodes[index], Conv):
+            return False
+        following = nodes[index + 1]
+        return (isinstance(following, Add) and nodes[index].output in following.inputs
+                and index not in self.plan.band_rows and index + 1 not in self.plan.band_rows)
+
+    def _epilogue(self, index: int) -> Callable[[Tile, int], None]:
+        """Emits addition `index` for one tile of output channels."""
+        node, band = self.simple.nodes[index], self._bands(index, self.simple.nodes[index])[0]
+        assert isinstance(node, Add)
+        lanes, (_, _, channels) = self.config.lanes, band.output.tensor.shape
+
+        def emit(tile: Tile, group: int) -> None:
+            first = group * lanes
+            sweep = Sweep(tile.y, tile.rows, tile.x * channels + first, tile.columns, channels, min(lanes, channels - first))
+            with self.emitter.builder.layer_of(index):
+                add_sweep(self.context, node, band, sweep)
+        return emit
+
+    @staticmethod
+    def _hoist(steps: list[LayerStep]) -> list[LayerStep]:
+        """Move the only early step (a table) into the second layer, where the vector unit has time; two would overwrite each other."""
+        early = [item for item in steps if item.step.early]
+        second = next((index for index, item in enumerate(steps) if item.layer == 1), None)
+        if len(early) != 1 or second is None or early[0].layer < 1:
+            return steps
+        rest = [item for item in steps if item is not early[0]]
+        return rest[:second] + early + rest[second:]
 
     def _load_input(self) -> None:
         name = self.simple.root[self.graph.input]

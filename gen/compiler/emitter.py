@@ -51,6 +51,9 @@ class PostStage:
     table: int = 0
 
 
+THROUGH, UNCHANGED = ScaleStage(), PostStage()
+
+
 @dataclasses.dataclass(frozen=True)
 class Operand:
     """A vector operand or destination: kind, first address, steps of levels 0 .. 3, lines touched."""
@@ -152,7 +155,7 @@ class Emitter:
 
     # -- vector -------------------------------------------------------------------------------------------
     def vector(self, counts: tuple[int, ...], a: Operand, destination: Operand, *, b: Operand = NOTHING, reduce: int = 0,
-               scale: ScaleStage = ScaleStage(), post: PostStage = PostStage(), lanes: int | None = None, parameter: int = 0) -> None:
+               scale: ScaleStage = THROUGH, post: PostStage = UNCHANGED, lanes: int | None = None, parameter: int = 0) -> None:
         """VECTOR with all its set-up. `counts` are the iterations of levels 0, 1, ...; missing levels run once."""
         full = counts + (1,) * (4 - len(counts))
         self.builder.configure("VECTOR_LOOP", count_0=full[0], count_1=full[1], count_2=full[2], count_3=full[3], reduce=reduce)

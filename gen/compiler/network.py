@@ -48,10 +48,8 @@ class Placed:
         """The tensor, int8 (H, W, C), from all bytes of its window."""
         size, layout = self.layout.line_bytes, self.layout
         raw = np.frombuffer(bytes(window), dtype=np.int8)[self.line * size : (self.line + self.lines) * size]
-        if layout.dense:
-            raw = raw[: layout.rows * layout.data_bytes]
-        else:
-            raw = raw.reshape(layout.rows, -1)[:, : layout.data_bytes]
+        dense = layout.rows * layout.data_bytes
+        raw = raw[:dense] if layout.dense else raw.reshape(layout.rows, -1)[:, : layout.data_bytes]
         return raw.reshape(layout.tensor.shape).copy()
 
 

@@ -5,7 +5,7 @@ tensor, so the fold loops run over kernel rows and over chunks of R bytes of the
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from weft.gen.compiler.constants import SET_LINES, parameter_sets, split_weights, weight_tiles
@@ -72,6 +72,9 @@ class Tile:
     columns: int
 
 
+Epilogue = Callable[[Tile, int], None]
+
+
 def tiles_of(band: Band, most: int) -> list[Tile]:
     """Cut a band into tiles of at most `most` pixels, whole rows if they fit."""
     width = band.output.tensor.shape[1]
@@ -84,8 +87,8 @@ def tiles_of(band: Band, most: int) -> list[Tile]:
 class ConvLowering:
     """One layer, one band."""
 
-    def __init__(self, context: Context, node: Conv, band: Band) -> None:
-        self.context, self.node, self.band = context, node, band
+    def __init__(self, context: Context, node: Conv, band: Band, epilogue: Epilogue | None) -> None:
+        self.context, self.node, self.band, self.epilogue = context, node, band, epilogue
         self.emitter, self.lanes = context.emitter, context.lanes
         self.channels = band.output.tensor.shape[2]
         self.groups = -(-self.channels // self.lanes)
@@ -169,8 +172,10 @@ class ConvLowering:
             scale=ScaleStage.per_channel(node.scale.rounding), post=PostStage(node.zero_point, node.low, node.high),
             lanes=min(self.lanes, self.channels - group * self.lanes),
             parameter=self.first_set + group - self.first_group)
+        if self.epilogue:
+            self.epilogue(tile, group)
 
 
-def lower_conv(context: Context, node: Conv, band: Band) -> Iterator[Step]:
-    """Steps of one band of a convolution."""
-    yield from ConvLowering(context, node, band).steps()
+def lower_conv(context: Context, node: Conv, band: Band, epilogue: Epilogue | None = None) -> Iterator[Step]:
+    """Steps of one band of a convolution; `epilogue` emits what follows each finished tile of an output group."""
+    yield from ConvLowering(context, node, band, epilogue).steps()

@@ -78,23 +78,24 @@ def channel_sweeps(band: Band, group: int, lanes: int, most: int) -> Iterator[Sw
     yield from _cut(band.first, band.last, first, width, channels, min(lanes, channels - first), most)
 
 
-def lower_add(context: Context, node: Add, band: Band) -> Iterator[Step]:
-    """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point). Three passes a tile."""
+def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep) -> None:
+    """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point): three passes over the vectors of `sweep`."""
     emitter = context.emitter
     a, b = band.inputs
-    post = PostStage(node.zero_point, node.low, node.high)
+    slot = emitter.slots.next()
+    counts, steps = (sweep.vectors, sweep.rows), (1, sweep.vectors)
+    partial = emitter.accumulators(slot, sweep.lines, steps)
+    store = emitter.accumulators(slot, sweep.lines, steps, write=True)
+    emitter.vector(counts, sweep.source(a), store, scale=stage(node.scale_a))
+    emitter.vector(counts, sweep.source(b), store, b=partial, scale=stage(node.scale_b), post=PostStage(alu=Alu.ADD))
+    emitter.vector(counts, partial, sweep.destination(band.output), scale=stage(node.scale), lanes=sweep.lanes,
+                   post=PostStage(node.zero_point, node.low, node.high))
 
-    def emit(sweep: Sweep) -> None:
-        slot = emitter.slots.next()
-        counts, steps = (sweep.vectors, sweep.rows), (1, sweep.vectors)
-        partial = emitter.accumulators(slot, sweep.lines, steps)
-        store = emitter.accumulators(slot, sweep.lines, steps, write=True)
-        emitter.vector(counts, sweep.source(a), store, scale=stage(node.scale_a))
-        emitter.vector(counts, sweep.source(b), store, b=partial, scale=stage(node.scale_b), post=PostStage(alu=Alu.ADD))
-        emitter.vector(counts, partial, sweep.destination(band.output), scale=stage(node.scale), post=post, lanes=sweep.lanes)
 
-    for sweep in flat_sweeps(band, context.lanes, emitter.slots.lines):
-        yield Step(lambda lines, sweep=sweep: emit(sweep))  # type: ignore[misc]
+def lower_add(context: Context, node: Add, band: Band) -> Iterator[Step]:
+    """An addition on its own; see `Compilation._epilogue` for one that follows the tiles of a convolution."""
+    for sweep in flat_sweeps(band, context.lanes, context.emitter.slots.lines):
+        yield Step(lambda lines, sweep=sweep: add_sweep(context, node, band, sweep))  # type: ignore[misc]
 
 
 def _identity(scale: Scale) -> bool:

@@ -53,7 +53,10 @@ def _split(span: Span, stride: int, most: int) -> Iterator[Span]:
                                   start=span.start + start * stride)
 
 
-def _lower(context: Context, node: MaxPool | AveragePool, band: Band, emit: Callable[[Span, Span, int, Operand, Operand], None]) -> Iterator[Step]:
+Emit = Callable[[Span, Span, int, Operand, Operand], None]
+
+
+def _lower(context: Context, node: MaxPool | AveragePool, band: Band, emit: Emit) -> Iterator[Step]:
     """One step for each channel group; `emit` gets the window sweep and the destination of each region."""
     source, target, lanes = band.inputs[0], band.output, context.lanes
     channels = target.tensor.shape[2]

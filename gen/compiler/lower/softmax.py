@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.dependences import Region
-from weft.gen.compiler.emitter import NOTHING, Operand, PostStage, ScaleStage
+from weft.gen.compiler.emitter import NOTHING, THROUGH, UNCHANGED, Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, byte_destination, byte_source
 from weft.gen.compiler.steps import Step
 from weft.gen.graph import Softmax
@@ -40,7 +40,7 @@ class SoftmaxLowering:
     def _read(self, name: str) -> Operand:
         return self.emitter.accumulators(self._line(name), 1, ())
 
-    def _op(self, target: str, a: str, b: str | None = None, *, scale: ScaleStage = ScaleStage(), post: PostStage = PostStage()) -> None:
+    def _op(self, target: str, a: str, b: str | None = None, *, scale: ScaleStage = THROUGH, post: PostStage = UNCHANGED) -> None:
         """target = operation(a, b) on single accumulator lines."""
         self.emitter.vector((1,), self._read(a), self.emitter.accumulators(self._line(target), 1, (), write=True),
                             b=self._read(b) if b else NOTHING, scale=scale, post=post)
@@ -116,7 +116,7 @@ class SoftmaxLowering:
 def lower_softmax(context: Context, node: Softmax, band: Band) -> Iterator[Step]:
     """Steps: the exponential table, then a row of channels at a time."""
     lowering = SoftmaxLowering(context, node, band)
-    yield Step(lambda lines: lowering.load_table(lines[0]), [lowering.table])
+    yield Step(lambda lines: lowering.load_table(lines[0]), [lowering.table], early=True)
     for y in range(band.first, band.last + 1):
         for x in range(band.output.tensor.shape[1]):
             yield Step(lambda lines, y=y, x=x: lowering.row(y, x))  # type: ignore[misc]

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from weft.gen import isa
@@ -89,27 +90,27 @@ class Compilation:
 
     # -- steps ------------------------------------------------------------------------------------------
     def _steps(self) -> list[LayerStep]:
-        steps = [LayerStep(0, Step(lambda lines: self._load_input()))]
+        steps = [LayerStep(0, Step(self._load_input))]
         fused = False
         for index, node in enumerate(self.simple.nodes):
             mine: list[Step] = []
             if fused:  # the layer before has done all the work
-                mine.append(Step(lambda lines, name=node.output: self._leave_layer(name)))  # type: ignore[misc]
+                mine.append(Step(partial(self._leave_layer, node.output)))
                 steps += [LayerStep(index, step) for step in mine]
                 fused = False
                 continue
             fused = self._fuses(index)
             for name in [node.output] + ([self.simple.nodes[index + 1].output] if fused else []):
                 if name in self.plan.resident:
-                    mine.append(Step(lambda lines, name=name: self.emitter.fill_padding(self.plan.resident[name])))  # type: ignore[misc]
+                    mine.append(Step(partial(self._fill_padding, name)))
             for band in self._bands(index, node):
-                mine.append(Step(lambda lines, args=(node, band): self._enter_band(*args)))  # type: ignore[misc]
-                if fused:
-                    mine += lower_conv(self.context, node, band, self._epilogue(index + 1))  # type: ignore[arg-type]
+                mine.append(Step(partial(self._enter_band, node, band)))
+                if fused and isinstance(node, Conv):
+                    mine += lower_conv(self.context, node, band, self._epilogue(index + 1))
                 else:
-                    mine += LOWERINGS[type(node)](self.context, node, band)  # type: ignore[operator]
-                mine.append(Step(lambda lines, args=(node, band): self._leave_band(*args)))  # type: ignore[misc]
-            mine.append(Step(lambda lines, name=node.output: self._leave_layer(name)))  # type: ignore[misc]
+                    mine += LOWERINGS[type(node)](self.context, node, band)
+                mine.append(Step(partial(self._leave_band, node, band)))
+            mine.append(Step(partial(self._leave_layer, node.output)))
             steps += [LayerStep(index, step) for step in mine]
         return self._hoist(steps)
 
@@ -146,7 +147,8 @@ class Compilation:
         rest = [item for item in steps if item is not early[0]]
         return rest[:second] + early + rest[second:]
 
-    def _load_input(self) -> None:
+    def _load_input(self, _: list[int]) -> None:
+        """Bring in a resident input with its padding, in parts."""
         name = self.simple.root[self.graph.input]
         if name in self.plan.spilled:
             return
@@ -161,7 +163,10 @@ class Compilation:
             self.emitter.load_rows(layout, row, min(row + part, layout.rows) - 1, INPUT_WINDOW, 0)
         self.emitter.fill(last, layout.base_line + layout.body_lines - last, layout.pad_value)
 
-    def _enter_band(self, node: Node, band: Band) -> None:
+    def _fill_padding(self, name: str, _: list[int]) -> None:
+        self.emitter.fill_padding(self.plan.resident[name])
+
+    def _enter_band(self, node: Node, band: Band, _: list[int]) -> None:
         """Bring in the rows of spilled inputs, with their padding; prepare the band of a spilled output."""
         for name, layout in dict(zip(node.inputs, band.inputs, strict=True)).items():
             root = self.simple.root[name]
@@ -177,7 +182,7 @@ class Compilation:
         if node.output in self.plan.spilled:
             self.emitter.fill_padding(band.output)
 
-    def _leave_band(self, node: Node, band: Band) -> None:
+    def _leave_band(self, node: Node, band: Band, _: list[int]) -> None:
         """Write the rows of a spilled output to its home and, if it is one of the network's, to the output window."""
         if node.output not in self.plan.spilled:
             return
@@ -186,7 +191,7 @@ class Compilation:
             if self.simple.root[name] == node.output:
                 self.emitter.store_rows(band.output, band.first, band.last, placed.window, placed.line)
 
-    def _leave_layer(self, name: str) -> None:
+    def _leave_layer(self, name: str, _: list[int]) -> None:
         """Store a finished resident tensor if it is an output or dumped."""
         if name in self.plan.spilled:
             self.dumped[name] = Placed(*self.plan.spilled[name], Layout(

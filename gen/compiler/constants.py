@@ -44,7 +44,8 @@ def split_weights(weights: np.ndarray) -> list[np.ndarray]:
 
     More than one is needed only where a value does not fit int8 (uint8 weights with a zero point).
     """
-    parts, rest = [], weights.astype(np.int16)
+    parts: list[np.ndarray] = []
+    rest = weights.astype(np.int16)
     while not parts or rest.any():
         parts.append(np.clip(rest, -128, 127).astype(np.int8))
         rest = rest - parts[-1]

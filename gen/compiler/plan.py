@@ -27,7 +27,7 @@ def conv_halo(node: Conv, source: Tensor, target: Tensor) -> Halo:
     """Padding that the convolution really reads (strides may leave some of the declared padding unused)."""
     def beyond(axis: int) -> int:
         reach = (target.shape[axis] - 1) * node.stride[axis] + (node.weights.shape[1 + axis] - 1) * node.dilation[axis] + 1
-        return max(0, reach - node.padding[axis] - source.shape[axis])
+        return max(0, int(reach) - node.padding[axis] - source.shape[axis])
     return Halo(node.padding[0], node.padding[1], beyond(0), beyond(1))
 
 

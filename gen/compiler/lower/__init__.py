@@ -1,13 +1,17 @@
 """Lowering: one file for each kind of operator, from a node and its layouts to steps."""
 
-from weft.gen.compiler.lower.context import Context
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from weft.gen.compiler.lower.context import Band, Context
 from weft.gen.compiler.lower.convolution import lower_conv
 from weft.gen.compiler.lower.elementwise import lower_add, lower_rescale
 from weft.gen.compiler.lower.pooling import lower_average_pool, lower_max_pool
 from weft.gen.compiler.lower.softmax import lower_softmax
-from weft.gen.graph import Add, AveragePool, Conv, MaxPool, Rescale, Softmax
+from weft.gen.compiler.steps import Step
+from weft.gen.graph import Add, AveragePool, Conv, MaxPool, Node, Rescale, Softmax
 
-LOWERINGS = {
+LOWERINGS: dict[type[Node], Callable[[Context, Any, Band], Iterator[Step]]] = {
     Conv: lower_conv,
     Add: lower_add,
     Rescale: lower_rescale,

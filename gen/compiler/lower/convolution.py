@@ -6,6 +6,7 @@ tensor, so the fold loops run over kernel rows and over chunks of R bytes of the
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from weft.gen.compiler.constants import SET_LINES, parameter_sets, split_weights, weight_tiles
@@ -33,7 +34,7 @@ class Piece:
         return self.rows * self.chunks
 
     def data(self, group: int) -> bytes:
-        return self.tiles[group].tobytes()
+        return bytes(self.tiles[group].tobytes())
 
 
 def _pieces(node: Conv, lanes: int, limit: int) -> list[Piece]:
@@ -107,12 +108,12 @@ class ConvLowering:
         most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // SET_LINES))
         for first in range(0, self.groups, most):
             groups = range(first, min(first + most, self.groups))
-            yield Step(lambda lines, groups=groups: self._parameters(lines[0], groups),  # type: ignore[misc]
+            yield Step(partial(self._parameters, groups),
                        [self.context.block(sets[groups.start:groups.stop].tobytes())])
             yield from self._weights(groups)
 
-    def _parameters(self, line: int, groups: range) -> None:
-        self.first_set, self.first_group = self.emitter.load_parameters(line, len(groups)), groups.start
+    def _parameters(self, groups: range, placed: list[int]) -> None:
+        self.first_set, self.first_group = self.emitter.load_parameters(placed[0], len(groups)), groups.start
 
     def _weights(self, groups: range) -> Iterator[Step]:
         lines = sum(piece.folds for piece in self.pieces) * self.lanes
@@ -122,30 +123,29 @@ class ConvLowering:
             for start in range(groups.start, groups.stop, together):
                 some = range(start, min(start + together, groups.stop))
                 data = b"".join(piece.data(group) for group in some for piece in self.pieces)
-                yield Step(lambda placed, some=some, lines=lines: self._groups(some, placed[0], lines),  # type: ignore[misc]
-                           [self.context.block(data)])
+                yield Step(partial(self._groups, some, lines), [self.context.block(data)])
             return
         for group in groups:
             for tile in self.tiles:
                 slot: list[int] = []
                 for index, piece in enumerate(self.pieces):
-                    yield Step(lambda placed, args=(group, tile, slot, index): self._piece(*args, placed[0]),  # type: ignore[misc]
-                               [self.context.block(piece.data(group))])
+                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data(group))])
 
-    def _groups(self, groups: range, line: int, lines: int) -> None:
+    def _groups(self, groups: range, lines: int, placed: list[int]) -> None:
+        """All tiles of some output groups whose weights, `lines` each, lie one after the other."""
         for index, group in enumerate(groups):
             for tile in self.tiles:
-                slot, weights = self.emitter.slots.next(), line + index * lines
+                slot, weights = self.emitter.slots.next(), placed[0] + index * lines
                 for number, piece in enumerate(self.pieces):
                     self._matmul(piece, tile, slot, number > 0, weights)
                     weights += piece.folds * self.lanes
                 self._requantise(group, tile, slot)
 
-    def _piece(self, group: int, tile: Tile, slot: list[int], index: int, line: int) -> None:
+    def _piece(self, group: int, tile: Tile, slot: list[int], index: int, placed: list[int]) -> None:
         """One of several blocks of weights that a tile needs one after the other."""
         if index == 0:
             slot.append(self.emitter.slots.next())
-        self._matmul(self.pieces[index], tile, slot[0], index > 0, line)
+        self._matmul(self.pieces[index], tile, slot[0], index > 0, placed[0])
         if index == len(self.pieces) - 1:
             self._requantise(group, tile, slot[0])
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from functools import partial
 
 from weft.gen.compiler.constants import SET_LINES
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
@@ -78,7 +79,7 @@ def channel_sweeps(band: Band, group: int, lanes: int, most: int) -> Iterator[Sw
     yield from _cut(band.first, band.last, first, width, channels, min(lanes, channels - first), most)
 
 
-def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep) -> None:
+def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, _: list[int] | None = None) -> None:
     """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point): three passes over the vectors of `sweep`."""
     emitter = context.emitter
     a, b = band.inputs
@@ -95,7 +96,7 @@ def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep) -> None:
 def lower_add(context: Context, node: Add, band: Band) -> Iterator[Step]:
     """An addition on its own; see `Compilation._epilogue` for one that follows the tiles of a convolution."""
     for sweep in flat_sweeps(band, context.lanes, context.emitter.slots.lines):
-        yield Step(lambda lines, sweep=sweep: add_sweep(context, node, band, sweep))  # type: ignore[misc]
+        yield Step(partial(add_sweep, context, node, band, sweep))
 
 
 def _identity(scale: Scale) -> bool:
@@ -111,7 +112,8 @@ def lower_rescale(context: Context, node: Rescale, band: Band) -> Iterator[Step]
     channels = target.tensor.shape[2]
     data = [parameters(scale, channels, lanes) for scale in scales]
 
-    def emit(sweep: Sweep, sets: list[int]) -> None:
+    def emit(sweep: Sweep, sets: list[int], _: list[int] | None = None) -> None:
+        """All passes over the vectors of a sweep; `sets[i]` is the parameter set of scale i."""
         counts = (sweep.vectors, sweep.rows)
         if len(scales) == 1:
             emitter.vector(counts, sweep.source(source), sweep.destination(target), scale=stage(scales[0]), post=post,
@@ -125,16 +127,16 @@ def lower_rescale(context: Context, node: Rescale, band: Band) -> Iterator[Step]
 
     if not any(data):
         for sweep in flat_sweeps(band, lanes, emitter.slots.lines):
-            yield Step(lambda lines, sweep=sweep: emit(sweep, [0] * len(scales)))  # type: ignore[misc]
+            yield Step(partial(emit, sweep, [0] * len(scales)))
         return
 
-    def emit_group(group: int, lines: list[int]) -> None:
-        placed = iter(lines)
-        sets = [emitter.load_parameters(next(placed), 1) if item else 0 for item in data]
+    def emit_group(group: int, placed: list[int]) -> None:
+        lines = iter(placed)
+        sets = [emitter.load_parameters(next(lines), 1) if item else 0 for item in data]
         for sweep in channel_sweeps(band, group, lanes, emitter.slots.lines):
             emit(sweep, sets)
 
     for group in range(-(-channels // lanes)):
         size = SET_LINES * lanes
         blocks = [context.block(item[group * size:(group + 1) * size]) for item in data if item]
-        yield Step(lambda lines, group=group: emit_group(group, lines), blocks)  # type: ignore[misc]
+        yield Step(partial(emit_group, group), blocks)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
@@ -61,7 +62,7 @@ def _lower(context: Context, node: MaxPool | AveragePool, band: Band, emit: Emit
     source, target, lanes = band.inputs[0], band.output, context.lanes
     channels = target.tensor.shape[2]
 
-    def group_step(channel: int) -> None:
+    def group_step(channel: int, _: list[int]) -> None:
         for y, x in _regions(node, band, context.emitter.slots.lines):
             last = y.start + (y.count - 1) * node.stride[0] + y.taps - 1
             window = Operand(Source.INT8, source.address(y.start, x.start, channel),
@@ -72,7 +73,7 @@ def _lower(context: Context, node: MaxPool | AveragePool, band: Band, emit: Emit
             emit(y, x, min(lanes, channels - channel), window, result)
 
     for channel in range(0, channels, lanes):
-        yield Step(lambda lines, channel=channel: group_step(channel))  # type: ignore[misc]
+        yield Step(partial(group_step, channel))
 
 
 def lower_max_pool(context: Context, node: MaxPool, band: Band) -> Iterator[Step]:

@@ -6,6 +6,7 @@ one_over_one_plus_x_for_x_in_0_1 with three Newton steps) as TFLite's reference 
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from weft.gen.compiler.constants import Block
@@ -45,12 +46,13 @@ class SoftmaxLowering:
         self.emitter.vector((1,), self._read(a), self.emitter.accumulators(self._line(target), 1, (), write=True),
                             b=self._read(b) if b else NOTHING, scale=scale, post=post)
 
-    def load_table(self, line: int) -> None:
-        size = self.emitter.line_bytes
+    def load_table(self, placed: list[int]) -> None:
+        line, size = placed[0], self.emitter.line_bytes
         source = Operand(Source.SPLAT_INT32, line * size, (4,), Region("scratchpad", line, -(-1024 // size)))
         self.emitter.vector((256,), source, Operand(Destination.TABLE, 0, (1,)))
 
-    def row(self, y: int, x: int) -> None:
+    def row(self, y: int, x: int, _: list[int]) -> None:
+        """All channels of one pixel."""
         self.slot = self.emitter.slots.next()
         source = self.band.inputs[0]
         address = source.address(y, x)
@@ -116,7 +118,7 @@ class SoftmaxLowering:
 def lower_softmax(context: Context, node: Softmax, band: Band) -> Iterator[Step]:
     """Steps: the exponential table, then a row of channels at a time."""
     lowering = SoftmaxLowering(context, node, band)
-    yield Step(lambda lines: lowering.load_table(lines[0]), [lowering.table], early=True)
+    yield Step(lowering.load_table, [lowering.table], early=True)
     for y in range(band.first, band.last + 1):
         for x in range(band.output.tensor.shape[1]):
-            yield Step(lambda lines, y=y, x=x: lowering.row(y, x))  # type: ignore[misc]
+            yield Step(partial(lowering.row, y, x))

@@ -69,7 +69,7 @@ class Rounding(enum.IntEnum):
     FLOOR = 0  # p >> s
     HALF_UP = 1  # SINGLE of TFLite: (p + 2^(s-1)) >> s
     HALF_AWAY = 2  # one rounding, halves away from zero
-    DOUBLE = 3  # gemmlowp: halves away at bit 31, then halves away at bit s (s >= 31)
+    DOUBLE = 3  # gemmlowp: h = (p + 2^30) >> 31 (halves up), then h * 2^31 halves away at bit s (a left shift for s < 31)
     FLOAT32 = 4  # onnxruntime: float32(x) * float32 scale, then to nearest even
 
 

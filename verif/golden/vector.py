@@ -15,6 +15,7 @@ from weft.verif.golden.memory import ACCUMULATOR, SCRATCHPAD, Access, Addresses,
 
 Lanes = NDArray[np.int64]
 LEVELS = 4
+TABLE = "table"
 OPERAND_A, OPERAND_B, DESTINATION = range(3)  # VECTOR_STRIDE's `operand`
 
 
@@ -60,11 +61,8 @@ def vector(memory: Memory, setup: Setup, values: dict[str, int]) -> Effect:
         z = memory.table[z & 255].astype(np.int64)
     _write(memory, targets, kind, z, values["lanes"])
 
-    accesses = [_access(a_addresses, a_kind, memory), _access(b_addresses, b_kind, memory)]
-    if kind is Destination.ACCUMULATOR:
-        accesses.append(Access(ACCUMULATOR, targets, 1, write=True))
-    elif kind is Destination.BYTES:
-        accesses.append(Access(SCRATCHPAD, targets, values["lanes"], write=True))
+    accesses = [_source_access(memory, a_kind, a_addresses), _source_access(memory, b_kind, b_addresses),
+                *_internal_reads(setup, values["parameter"], len(a_addresses)), _destination_access(kind, targets, values["lanes"])]
     return Effect([access for access in accesses if access], {"VECTOR_ITERATIONS": len(a_addresses)})
 
 
@@ -115,11 +113,36 @@ def _check_range(operands: list[tuple[Addresses, int, Range | None]]) -> None:
     raise_first(found)
 
 
-def _access(addresses: Addresses, kind: Source, memory: Memory) -> Access | None:
+def _source_access(memory: Memory, kind: Source, addresses: Addresses) -> Access | None:
     if kind is Source.ACCUMULATOR:
         return Access(ACCUMULATOR, addresses, 1, write=False)
     size = _source_size(kind, memory.config.lanes)
     return Access(SCRATCHPAD, addresses, size, write=False) if size else None
+
+
+def _internal_reads(setup: Setup, parameter: int, iterations: int) -> list[Access]:
+    """What every iteration reads of the parameter set and of the table (any entry, as the data will have it)."""
+    fields = {"pre_select": "pre", "multiplier_select": "multiplier", "left_select": "shift", "right_select": "shift"}
+    spaces = {f"parameter {fields[name]}" for name in fields if setup.scale[name] == Select.PARAMETER}
+    sets = np.full(iterations, parameter, dtype=np.int64)
+    reads = [Access(space, sets, 1, write=False) for space in sorted(spaces)]
+    if setup.post["table"]:
+        reads.append(Access(TABLE, np.zeros(iterations, dtype=np.int64), 256, write=False))
+    return reads
+
+
+def _destination_access(kind: Destination, targets: Addresses, lanes: int) -> Access | None:
+    match kind:
+        case Destination.NONE:
+            return None
+        case Destination.BYTES:
+            return Access(SCRATCHPAD, targets, lanes, write=True)
+        case Destination.ACCUMULATOR:
+            return Access(ACCUMULATOR, targets, 1, write=True)
+        case Destination.TABLE:
+            return Access(TABLE, targets & 255, 1, write=True)
+        case _:
+            return Access(f"parameter {kind.name.removeprefix('PARAMETER_').lower()}", targets, 1, write=True)
 
 
 def _fetch(memory: Memory, addresses: Addresses, kind: Source) -> Lanes:

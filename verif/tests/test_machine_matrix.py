@@ -1,0 +1,115 @@
+"""MATMUL of the golden machine against loops over single products and against a convolution written with einsum."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from weft.gen.isa import Cause, Unit
+from weft.verif.golden.faults import Error
+from weft.verif.tests.programs import TINY, machine_for, run
+
+LANES = TINY.lanes
+
+
+def text(values: dict[str, int], *, activation: int, weight_line: int, accumulator: int, accumulate: int) -> str:
+    shape = " ".join(f"{name}={value}" for name, value in values.items())
+    return f"""MATRIX_SHAPE {shape}
+    MATMUL activation={activation} weight_line={weight_line} accumulator={accumulator} accumulate={accumulate}
+    HALT"""
+
+
+def shape(x=(1, 0), y=(1, 0), inner=(1, 0), outer=(1, 0)) -> dict[str, int]:
+    names = ("x", "y", "inner", "outer")
+    return {f"{name}_{what}": value for name, pair in zip(names, (x, y, inner, outer), strict=True)
+            for what, value in zip(("count", "stride"), pair, strict=True)}
+
+
+def test_by_hand():
+    """One position: [1 2 -3 4] times rows [1 0 0 -1], [2 0 0 0], [3 1 0 0], [4 0 5 -128], added to [10 20 30 40]."""
+    machine, length = machine_for(text(shape(), activation=1, weight_line=4, accumulator=7, accumulate=1))
+    machine.memory.scratchpad[1:5] = np.array([1, 2, -3, 4], np.int8).view(np.uint8)
+    tile = np.array([[1, 0, 0, -1], [2, 0, 0, 0], [3, 1, 0, 0], [4, 0, 5, -128]], np.int8)
+    machine.memory.scratchpad[16:32] = tile.view(np.uint8).ravel()
+    machine.memory.accumulators[7] = [10, 20, 30, 40]
+    outcome = run(machine, length)
+    assert machine.memory.accumulators[7].tolist() == [22, 17, 50, -473]
+    assert outcome.counts == {"MATRIX_VECTORS": 1, "WEIGHT_TILES": 1}
+
+
+@given(x=st.tuples(st.integers(1, 4), st.integers(-9, 9)), y=st.tuples(st.integers(1, 3), st.integers(-40, 40)),
+       inner=st.tuples(st.integers(1, 3), st.integers(-5, 5)), outer=st.tuples(st.integers(1, 3), st.integers(-50, 50)),
+       accumulate=st.integers(0, 1))
+def test_definition(x, y, inner, outer, accumulate):
+    machine, length = machine_for(text(shape(x, y, inner, outer), activation=300, weight_line=200, accumulator=30,
+                                       accumulate=accumulate), seed=5)
+    scratchpad = machine.memory.scratchpad.view(np.int8).tolist()
+    expected = machine.memory.accumulators.copy()
+    for j in range(y[0]):
+        for i in range(x[0]):
+            line = 30 + j * x[0] + i
+            sums = expected[line].tolist() if accumulate else [0] * LANES
+            for o in range(outer[0]):
+                for n in range(inner[0]):
+                    at = 300 + i * x[1] + j * y[1] + n * inner[1] + o * outer[1]
+                    tile = (200 + (o * inner[0] + n) * LANES) * LANES
+                    for k in range(LANES):
+                        for column in range(LANES):
+                            sums[column] += scratchpad[at + k] * scratchpad[tile + k * LANES + column]
+            expected[line] = [(value + (1 << 31)) % (1 << 32) - (1 << 31) for value in sums]
+    run(machine, length)
+    assert (machine.memory.accumulators == expected).all()
+
+
+def test_wraps():
+    machine, length = machine_for(text(shape(), activation=0, weight_line=4, accumulator=0, accumulate=1))
+    machine.memory.scratchpad[0] = 1
+    machine.memory.scratchpad[16] = 1
+    machine.memory.accumulators[0, 0] = (1 << 31) - 1
+    run(machine, length)
+    assert machine.memory.accumulators[0, 0] == -(1 << 31)
+
+
+def test_implicit_convolution():
+    """A 3 x 3 convolution with stride 2 over three channels: kernel rows are runs of 9 bytes, cut into 3 tiles."""
+    random = np.random.default_rng(6)
+    image, kernel = random.integers(-128, 128, (9, 9, 3)), random.integers(-128, 128, (LANES, 3, 3, 3))
+    tiles = np.zeros((3, 3 * LANES, LANES), np.int8)
+    tiles[:, :9] = kernel.transpose(1, 2, 3, 0).reshape(3, 9, LANES)
+    machine, length = machine_for(text(shape((4, 6), (4, 54), (3, 4), (3, 27)), activation=0, weight_line=100,
+                                       accumulator=5, accumulate=0), seed=1)
+    machine.memory.scratchpad[: 9 * 9 * 3] = image.astype(np.int8).ravel().view(np.uint8)
+    machine.memory.scratchpad[100 * LANES :][: tiles.size] = tiles.ravel().view(np.uint8)
+    run(machine, length)
+    windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3), axis=(0, 1))[::2, ::2]  # (4, 4, channel, ky, kx)
+    expected = np.einsum("yxcij,oijc->yxo", windows, kernel).reshape(16, LANES)
+    assert (machine.memory.accumulators[5:21] == expected).all()
+
+
+LAST_BYTE, LAST_LINE, LAST_ACCUMULATOR = TINY.scratchpad_bytes - LANES, TINY.scratchpad_lines - LANES, TINY.accumulator_lines - 1
+
+
+@pytest.mark.parametrize(("inner_stride", "change", "cause", "address"), [
+    (0, {"activation": LAST_BYTE - 1}, Cause.SCRATCHPAD, LAST_BYTE + 1),
+    (-3, {"activation": 1}, Cause.SCRATCHPAD, (1 << 24) - 2),
+    (0, {"weight_line": LAST_LINE - LANES + 1}, Cause.SCRATCHPAD, (LAST_LINE + 1) * LANES),
+    (0, {"accumulator": LAST_ACCUMULATOR - 1}, Cause.ACCUMULATOR, LAST_ACCUMULATOR + 1),
+])
+def test_traps(inner_stride, change, cause, address):
+    values = {"activation": 60, "weight_line": 8, "accumulator": 0, "accumulate": 0} | change
+    machine, length = machine_for(text(shape(x=(3, 1), inner=(2, inner_stride)), **values))
+    before = machine.memory.accumulators.copy()
+    assert machine.run(0, length).error == Error(cause, 1, Unit.MATRIX, address)
+    assert (machine.memory.accumulators == before).all()
+
+
+def test_huge_nest_traps_quickly():
+    """Counts at their maximum describe 10**12 products; the first access beyond the accumulators ends it."""
+    nest = shape((4095, 0), (4095, 0), (255, 0), (255, 0))
+    machine, length = machine_for(text(nest, activation=0, weight_line=0, accumulator=0, accumulate=0))
+    assert machine.run(0, length).error == Error(Cause.ACCUMULATOR, 1, Unit.MATRIX, TINY.accumulator_lines)
+
+
+def test_last_addresses_are_legal():
+    machine, length = machine_for(text(shape(), activation=LAST_BYTE, weight_line=LAST_LINE, accumulator=LAST_ACCUMULATOR,
+                                       accumulate=0))
+    run(machine, length)

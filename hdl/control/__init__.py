@@ -1,0 +1,1 @@
+"""Control: registers, fetch, dispatch, semaphores, errors, counters."""

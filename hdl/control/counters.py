@@ -1,0 +1,65 @@
+"""Performance counters, generated from `csr.COUNTERS`."""
+
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from weft.gen import csr
+from weft.gen.config import Config
+from weft.gen.isa import State, Unit
+
+CYCLES = "CYCLES"
+STATES = {f"{unit.name}_{state.name}": (unit, state) for unit in Unit for state in State}
+EVENTS = tuple(counter.name for counter in csr.COUNTERS if counter.name not in STATES and counter.name != CYCLES)
+
+
+class Counters(wiring.Component):
+    """One 32-bit counter for each of `csr.COUNTERS`; they wrap. Without `config.counters.enabled` all read zero.
+
+    Everything is counted a cycle after it happened, `counting` included, so that long paths end in a register here.
+
+    Members
+    -------
+    clear: pulse: all counters become zero.
+    counting: count this cycle.
+    state_0 .. state_3: isa.State of each unit.
+    <event>: for each of `EVENTS` in lower case: how often it happens in this cycle.
+    select, value: index in csr.COUNTERS, and that counter; combinational, zero for an index beyond the last.
+    """
+
+    EVENT_BITS = 6  # width of an event input
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        super().__init__({
+            "clear": In(1), "counting": In(1), **{f"state_{unit.value}": In(4) for unit in Unit},
+            **{name.lower(): In(self.EVENT_BITS) for name in EVENTS},
+            "select": In(range(len(csr.COUNTERS))), "value": Out(32)})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m = Module()
+        if not self._config.counters.enabled:
+            return m
+        counting, clear = Signal(), Signal()
+        m.d.sync += [counting.eq(self.counting), clear.eq(self.clear)]
+        counters = []
+        for counter in csr.COUNTERS:
+            step = Signal(self.EVENT_BITS, name=f"step_{counter.name}", reset_less=True)
+            count = Signal(32, name=f"count_{counter.name}", reset_less=True)
+            if counter.name == CYCLES:
+                m.d.comb += step.eq(1)
+            elif counter.name in STATES:
+                unit, state = STATES[counter.name]
+                m.d.sync += step.eq(getattr(self, f"state_{unit.value}") == state)
+            else:
+                m.d.sync += step.eq(getattr(self, counter.name.lower()))
+            with m.If(clear):
+                m.d.sync += count.eq(0)
+            with m.Elif(counting):
+                m.d.sync += count.eq(count + step)
+            counters.append(count)
+        with m.Switch(self.select):
+            for index, count in enumerate(counters):
+                with m.Case(index):
+                    m.d.comb += self.value.eq(count)
+        return m

@@ -61,7 +61,11 @@ class Machine:
 
 
 class _Run:
-    """State from START to the interrupt: queues, semaphores, set-up registers."""
+    """State from START to the interrupt: queues, semaphores, set-up registers.
+
+    What dispatch meets in place of an instruction for a queue (HALT, an illegal word, a fetch fault) takes effect when every
+    instruction before it has retired, so an earlier instruction's error comes first.
+    """
 
     def __init__(self, machine: Machine, offset: int, length: int, priority: Sequence[int]) -> None:
         self.config, self.memory = machine.config, machine.memory
@@ -75,39 +79,42 @@ class _Run:
 
     def finish(self) -> Outcome:
         try:
-            error = self._loop()
+            self._loop()
+            error = None
         except _Stop as stop:
             error = stop.error
         return Outcome(error, self.pc, dict(self.counts))
 
-    def _loop(self) -> Error | None:
-        """Dispatch while there is room, then let one unit go; repeat. Dispatch stops at HALT, which then waits for the rest."""
-        following = self._decode()
+    def _loop(self) -> None:
+        """Dispatch while there is room, then let one unit go; repeat until HALT or `_Stop`."""
+        following = self._fetch()
         while True:
-            while following is not None and self._dispatch(following):
-                following = self._decode()
+            while isinstance(following, Decoded) and self._dispatch(following):
+                following = self._fetch()
             unit = next((unit for unit in self.priority if self._may_go(unit)), None)
             if unit is not None:
                 self._go(unit)
             elif any(self.queues):
                 waiting = next(unit for unit in Unit if self.queues[unit])
-                return Error(Cause.DEADLOCK, self.queues[waiting][0][0], waiting)
+                raise _Stop(Error(Cause.DEADLOCK, self.queues[waiting][0][0], waiting))
+            elif isinstance(following, Error):
+                raise _Stop(following)
             else:
                 self.pc += 1  # the HALT itself
-                return None
+                return
 
-    def _decode(self) -> Decoded | None:
-        """The instruction at the program counter; None for HALT."""
+    def _fetch(self) -> Decoded | Error | None:
+        """The instruction at the program counter, the error that stands there, or None for HALT."""
         if self.pc >= self.length:
-            raise _Stop(Error(Cause.PROGRAM_END, self.pc, isa.CONTROL))
+            return Error(Cause.PROGRAM_END, self.pc, isa.CONTROL)
         window = self.memory.windows[0]
         start = self.offset + self.pc * isa.WORD_BYTES
         if not window.readable or start + isa.WORD_BYTES > len(window.data):
-            raise _Stop(Error(Cause.WINDOW, self.pc, isa.CONTROL, start))
+            return Error(Cause.WINDOW, self.pc, isa.CONTROL, start)
         try:
             decoded = isa.decode(int.from_bytes(window.data[start : start + isa.WORD_BYTES].tobytes(), "little"))
         except isa.EncodingError as error:
-            raise _Stop(Error(error.cause, self.pc, isa.CONTROL)) from None
+            return Error(error.cause, self.pc, isa.CONTROL)
         return None if decoded.instruction.name == "HALT" else decoded
 
     def _dispatch(self, decoded: Decoded) -> bool:

@@ -33,7 +33,7 @@ def scale(x: Int64, multiplier: Int64, right: Int64, rounding: Rounding) -> Int6
             case Rounding.HALF_AWAY:
                 rounded = half_away(product, right)
             case Rounding.DOUBLE:
-                high = half_away(product, np.full_like(right, 31))
+                high = half_up(product, np.full_like(right, 31))
                 rounded = half_away(high << 31, right)
     return np.clip(rounded, INT32_MIN, INT32_MAX)
 

@@ -63,6 +63,9 @@ def test_state_of_one_run_does_not_reach_the_next():
     (f"{STORE_SHAPE}.word 0x10001", Error(Cause.ILLEGAL_OPERAND, 1, CONTROL)),
     (f".word {0x41 | 3 << 16}", Error(Cause.ILLEGAL_OPERAND, 0, CONTROL)),
     ("HALT\n.word 0xff", None),
+    # An earlier instruction's error comes first, however early dispatch sees the later one.
+    (f"{STORE_SHAPE}{STORE}\n.word 0xff", Error(Cause.WINDOW, 1, Unit.STORE, 32)),
+    (f"{STORE_SHAPE}{STORE} wait=load\n.word 0xff", Error(Cause.DEADLOCK, 1, Unit.STORE)),
 ])
 def test_dispatch(text, error):
     machine, length = machine_for(text)

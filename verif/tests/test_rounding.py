@@ -40,7 +40,7 @@ def expected(x: int, multiplier: int, right: int, rounding: Rounding) -> int:
         case Rounding.HALF_AWAY:
             return saturate(nearest_away(ratio))
         case Rounding.DOUBLE:
-            high = nearest_away(fractions.Fraction(x * multiplier, 1 << 31))
+            high = math.floor(fractions.Fraction(x * multiplier, 1 << 31) + fractions.Fraction(1, 2))
             return saturate(nearest_away(fractions.Fraction(high << 31, 1 << right)))
         case Rounding.FLOAT32:
             return saturate(round(fractions.Fraction(significant(significant(x) * multiplier), 1 << right)))
@@ -60,10 +60,10 @@ def test_corners(rounding, right):
 
 
 def test_double_is_gemmlowp():
-    """SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT, as those two functions are defined."""
+    """SaturatingRoundingDoublingHighMul, then RoundingDivideByPOT, as those two functions are defined; with exact ties."""
     random = np.random.default_rng(7)
-    x = random.integers(-(1 << 31), 1 << 31, 20000)
-    multiplier = random.integers(1 << 30, 1 << 31, 20000)
+    x = np.concatenate([random.integers(-(1 << 31), 1 << 31, 20000), random.integers(-999, 1000, 5000)])
+    multiplier = np.concatenate([random.integers(1 << 30, 1 << 31, 20000), np.full(5000, 1 << 30)])
     for exponent in (0, 1, 5, 12, 31):
         product = [int(a) * int(b) for a, b in zip(x, multiplier, strict=True)]
         high = [int(fractions.Fraction(p + ((1 << 30) if p >= 0 else 1 - (1 << 30)), 1 << 31)) for p in product]  # truncates

@@ -1,0 +1,67 @@
+"""A graph under construction, and how shapes of a file are held."""
+
+import numpy as np
+from weft.gen.errors import WeftError
+from weft.gen.frontend.refusal import require
+from weft.gen.graph import Graph, Node, Tensor
+
+
+class GraphBuilder:
+    """Tensors, nodes and notes in the order in which converters add them."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self.nodes: list[Node] = []
+        self.notes: list[str] = []
+
+    def tensor(self, tensor: Tensor) -> Tensor:
+        """Register a tensor; a name may come again with equal properties."""
+        known = self.tensors.setdefault(tensor.name, tensor)
+        if known != tensor:
+            raise WeftError(f"tensor {tensor.name!r} has two meanings", why=f"{known} and {tensor}", fix="give it one name for each")
+        return tensor
+
+    def node(self, node: Node) -> None:
+        self.nodes.append(node)
+
+    def finish(self, **rest: object) -> Graph:
+        """The graph, without nodes and tensors that no output needs."""
+        needed, nodes = set(rest["outputs"]), []  # type: ignore[call-overload]
+        for node in reversed(self.nodes):
+            if node.output in needed:
+                needed.update(node.inputs)
+                nodes.append(node)
+        needed.add(rest["input"])
+        tensors = {name: tensor for name, tensor in self.tensors.items() if name in needed}
+        return Graph(tensors=tensors, nodes=tuple(reversed(nodes)), notes=tuple(self.notes), **rest)  # type: ignore[arg-type]
+
+
+def hold_shape(shape: tuple[int, ...], layout: str) -> tuple[int, int, int]:
+    """(H, W, C) for a shape of the file, batch included. A matrix (R, N) is R positions of N channels.
+
+    Raises `Unsupported` for more than four dimensions, for empty ones and for batches.
+    """
+    require(all(size > 0 for size in shape), f"shape {list(shape)} is empty or not known")
+    match shape:
+        case ():
+            return (1, 1, 1)
+        case (channels,):
+            return (1, 1, channels)
+        case (rows, channels):
+            return (1, rows, channels)
+        case (1, first, second):
+            return (1, first, second) if layout == "nhwc" else (1, second, first)
+        case (1, first, second, third):
+            return (first, second, third) if layout == "nhwc" else (second, third, first)
+    require(len(shape) <= 4, f"shape {list(shape)} has more than 4 dimensions")
+    require(False, f"shape {list(shape)} is a batch of {shape[0]}: the accelerator takes one sample at a time")
+    raise AssertionError
+
+
+def file_order(shape: tuple[int, ...], layout: str) -> np.ndarray:
+    """For each element in the file's order, its index in H, W, C order."""
+    held = hold_shape(shape, layout)
+    indices = np.arange(int(np.prod(held))).reshape(held)
+    if layout == "nchw" and len(shape) >= 3:
+        indices = indices.transpose(2, 0, 1)
+    return indices.reshape(-1)

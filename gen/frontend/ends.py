@@ -1,0 +1,57 @@
+"""The two ends of a network on the host: the file's types and layouts to held int8 (H, W, C) and back."""
+
+import numpy as np
+from weft.gen.errors import WeftError
+from weft.gen.frontend.builder import file_order
+from weft.gen.graph import Graph
+
+UNSIGNED_OFFSET = 128  # a uint8 value q is held as q - 128
+
+
+def encode_input(graph: Graph, sample: np.ndarray) -> np.ndarray:
+    """One sample in the file's type, shape and layout (batch optional) as held int8 (H, W, C).
+
+    A float input is quantised by the graph's rule. Raises `WeftError` for another shape, for fractions where the file has
+    integers, and for values outside the file's type.
+    """
+    sample, tensor = np.asarray(sample), graph.tensors[graph.input]
+    if sample.shape not in (graph.input_shape, graph.input_shape[1:]):
+        raise WeftError(f"sample of shape {list(sample.shape)}", where=f"input of {graph.name}",
+                        why=f"the network takes {list(graph.input_shape)} ({graph.layout})", fix="reshape or resize the sample")
+    if graph.input_float:
+        held = quantise(sample, tensor.scale, tensor.zero_point, graph.input_rounding)
+    else:
+        held = _check_integers(graph, sample, tensor.unsigned) - UNSIGNED_OFFSET * tensor.unsigned
+    result = np.empty(held.size, dtype=np.int8)
+    result[file_order(graph.input_shape, graph.layout)] = held.reshape(-1)
+    return result.reshape(tensor.shape)
+
+
+def decode_output(graph: Graph, index: int, held: np.ndarray) -> np.ndarray:
+    """Output number `index`, held int8 (H, W, C), in the file's type, shape and layout."""
+    tensor, shape = graph.tensors[graph.outputs[index]], graph.output_shapes[index]
+    values = held.reshape(-1)[file_order(shape, graph.layout)].reshape(shape)
+    if graph.output_float[index]:
+        return (values.astype(np.int32) - tensor.zero_point).astype(np.float32) * np.float32(tensor.scale)
+    return (values.astype(np.int16) + UNSIGNED_OFFSET).astype(np.uint8) if tensor.unsigned else values.astype(np.int8)
+
+
+def quantise(values: np.ndarray, scale: float, zero_point: int, rounding: str) -> np.ndarray:
+    """saturate(round(values / scale) + zero_point) to -128 .. 127 as int16; the division is IEEE float32.
+
+    `rounding`: "half_away" (TFLite's reference) or "half_even" (ONNX). NaN becomes the lower end.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        quotient = np.asarray(values, dtype=np.float32) / np.float32(scale)
+    quotient = np.nan_to_num(np.clip(quotient, -(1 << 20), 1 << 20), nan=-(1 << 20)).astype(np.float64)
+    rounded = np.rint(quotient) if rounding == "half_even" else np.copysign(np.floor(np.abs(quotient) + 0.5), quotient)
+    return np.clip(rounded + zero_point, -128, 127).astype(np.int16)
+
+
+def _check_integers(graph: Graph, sample: np.ndarray, unsigned: bool) -> np.ndarray:
+    low, high = (0, 255) if unsigned else (-128, 127)
+    kind = "uint8" if unsigned else "int8"
+    if not np.issubdtype(sample.dtype, np.integer) or sample.min() < low or sample.max() > high:
+        raise WeftError(f"sample of type {sample.dtype}", where=f"input of {graph.name}", why=f"the network takes {kind}",
+                        fix=f"quantise the sample to {kind} (scale {graph.tensors[graph.input].scale:g})")
+    return sample.astype(np.int16)

@@ -1,0 +1,46 @@
+"""Entry point of the front ends: which parser reads a file."""
+
+from pathlib import Path
+
+from weft.gen.errors import WeftError, nearest
+from weft.gen.graph import Graph
+
+ROUNDINGS = ("tflm", "litert")
+TFLITE_IDENTIFIER = b"TFL3"  # bytes 4..7 of a TensorFlow Lite flatbuffer
+
+
+def load(path: str | Path, *, rounding: str = "tflm") -> Graph:
+    """The network in a .tflite or .onnx file as a graph.
+
+    `rounding` selects whose bits a .tflite file means where the two references differ, which is in FULLY_CONNECTED only:
+    "tflm" (tflite-micro, two roundings) or "litert" (LiteRT's reference kernels, one). ONNX files always mean onnxruntime's.
+
+    Raises `WeftError` for a file that is missing, damaged or of another kind, and one `WeftError` that lists every node that
+    is not supported.
+    """
+    path = Path(path)
+    if rounding not in ROUNDINGS:
+        raise WeftError(f"rounding = {rounding!r}", fix=nearest(rounding, ROUNDINGS))
+    data = _read(path)
+    if data[4:8] == TFLITE_IDENTIFIER or path.suffix == ".tflite":
+        from weft.gen.frontend.tflite import load_tflite  # noqa: PLC0415 (each parser loads its format's package)
+
+        return load_tflite(data, str(path), rounding)
+    if path.suffix == ".onnx":
+        from weft.gen.frontend.onnx import load_onnx  # noqa: PLC0415
+
+        return load_onnx(data, str(path))
+    raise WeftError(f"{path.name} is neither .tflite nor .onnx", where=str(path), why="the kind of a network is told by its file name",
+                    fix="give a .tflite or .onnx file")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise WeftError(f"cannot read network {path.name!r}", where=str(path), why=error.strerror or str(error),
+                        fix="check the path and its permissions") from error
+    if not data:
+        raise WeftError(f"network {path.name!r} is empty", where=str(path), why="a network file has at least one operator",
+                        fix="export or download it again")
+    return data

@@ -1,0 +1,39 @@
+"""How front ends say no: every node that cannot be converted, in one error."""
+
+from collections.abc import Iterable
+
+from weft.gen.errors import WeftError
+
+
+class Unsupported(Exception):
+    """Why one node cannot be converted. Raised by converters, collected into `Refusals`; never leaves a front end."""
+
+
+class Refusals:
+    """Collects the nodes that cannot be converted."""
+
+    def __init__(self, path: str, supported: Iterable[str]) -> None:
+        self.path, self.supported = path, sorted(supported)
+        self.lines: list[str] = []
+
+    def add(self, name: str, operator: str, reason: object) -> None:
+        self.lines.append(f"{name!r} ({operator}): {reason}")
+
+    def raise_if_any(self) -> None:
+        """One `WeftError` that names all of them."""
+        if self.lines:
+            count = len(self.lines)
+            raise WeftError(f"{count} node{'s' * (count > 1)} of the network not supported:\n    " + "\n    ".join(self.lines),
+                            where=self.path, why="every node runs on the accelerator, bit-exactly, or the network is refused",
+                            fix="replace or remove these nodes; supported: " + ", ".join(self.supported))
+
+
+def damaged(path: str, why: object) -> WeftError:
+    """The error for a file that is not what it claims to be."""
+    return WeftError("damaged or foreign network file", where=path, why=str(why), fix="export or download it again")
+
+
+def require(condition: object, reason: str) -> None:
+    """Raise `Unsupported(reason)` unless the condition holds."""
+    if not condition:
+        raise Unsupported(reason)

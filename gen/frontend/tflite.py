@@ -1,0 +1,105 @@
+"""TensorFlow Lite front end: int8 networks, with the arithmetic of tflite-micro or of LiteRT's reference kernels."""
+
+import dataclasses
+
+from weft.gen.errors import WeftError
+from weft.gen.frontend.builder import GraphBuilder, hold_shape
+from weft.gen.frontend.ends import UNSIGNED_OFFSET
+from weft.gen.frontend.flatbuffer import Damaged
+from weft.gen.frontend.refusal import Refusals, Unsupported, damaged, require
+from weft.gen.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_model
+from weft.gen.frontend.tflite_ops import CONVERTERS
+from weft.gen.graph import Graph, Reshape, Tensor
+
+ENGINES = {"tflm": "tflite-micro", "litert": "litert-reference"}
+LAYOUT = "nhwc"
+
+
+class TfliteContext:
+    """What converters see: the file's tensors, the graph so far, and PADs that wait for their convolution."""
+
+    def __init__(self, model: FileModel, rounding: str) -> None:
+        self.model, self.rounding, self.builder = model, rounding, GraphBuilder()
+        self.alias: dict[str, str] = {}  # float ends: the quantised tensor that stands for a float one
+        self.padded: dict[str, tuple[FileTensor, tuple[int, int, int, int]]] = {}
+
+    def input(self, operator: FileOperator, position: int) -> FileTensor:
+        """The operator's input tensor; raises `Unsupported` where it was left out."""
+        require(position < len(operator.inputs) and operator.inputs[position] >= 0, f"input {position} is missing")
+        return self.model.tensors[operator.inputs[position]]
+
+    def optional(self, operator: FileOperator, position: int) -> FileTensor | None:
+        present = position < len(operator.inputs) and operator.inputs[position] >= 0
+        return self.model.tensors[operator.inputs[position]] if present else None
+
+    def output(self, operator: FileOperator) -> FileTensor:
+        require(len(operator.outputs) == 1, f"{len(operator.outputs)} outputs")
+        return self.model.tensors[operator.outputs[0]]
+
+    def activation(self, source: FileTensor, kinds: tuple[str, ...] = ("int8",)) -> Tensor:
+        """The graph's tensor for an activation; a padded one only has meaning for a convolution."""
+        require(source.data is None, f"operand {source.name!r} is a constant")
+        require(source.name not in self.padded, f"operand {source.name!r} comes from PAD, which only CONV_2D can take in")
+        require(source.type in kinds, f"tensor {source.name!r} is {source.type}, not {' or '.join(kinds)}: quantise the network to int8")
+        require(source.scales.size == 1, f"tensor {source.name!r} has {source.scales.size} scales, an activation has one")
+        require(source.scales[0] > 0, f"tensor {source.name!r} has scale {source.scales[0]:g}")
+        require(not source.dynamic, f"tensor {source.name!r} has a dynamic shape")
+        unsigned = source.type == "uint8"
+        zero_point = int(source.zero_points[0]) - UNSIGNED_OFFSET * unsigned
+        require(-128 <= zero_point <= 127, f"tensor {source.name!r} has zero point {int(source.zero_points[0])}")
+        return self.builder.tensor(Tensor(source.name, hold_shape(source.shape, LAYOUT), float(source.scales[0]), zero_point, unsigned))
+
+    def reshaped(self, source: Tensor, shape: tuple[int, int, int]) -> Tensor:
+        """The same elements under another shape."""
+        if source.shape == shape:
+            return source
+        result = dataclasses.replace(source, name=f"{source.name}#{'x'.join(map(str, shape))}", shape=shape)
+        if result.name not in self.builder.tensors:
+            self.builder.node(Reshape(result.name, "RESHAPE", (source.name,), result.name))
+        return self.builder.tensor(result)
+
+
+def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
+    """Graph of a .tflite file's bytes. `path` is for messages; `rounding` as in `load`."""
+    try:
+        model = read_model(data)
+    except Damaged as error:
+        raise damaged(path, error) from error
+    if model.subgraphs > 1:
+        raise WeftError(f"network with {model.subgraphs} subgraphs", where=path, why="control flow needs a processor",
+                        fix="export it without control flow")
+    if len(model.inputs) != 1 or not model.outputs:
+        raise WeftError(f"network with {len(model.inputs)} inputs and {len(model.outputs)} outputs", where=path,
+                        why="the accelerator takes one input and gives one output or more", fix="export it with a single input")
+    names = [tensor.name for tensor in model.tensors]
+    if len(set(names)) != len(names):
+        raise damaged(path, f"tensors share the name {next(name for name in names if names.count(name) > 1)!r}")
+    context, refusals = TfliteContext(model, rounding), Refusals(path, CONVERTERS)
+    for operator in model.operators:
+        try:
+            converter = CONVERTERS.get(operator.operator)
+            require(converter is not None, "operator not supported")
+            converter(context, operator)  # type: ignore[misc]
+        except Unsupported as reason:
+            refusals.add(operator.name, operator.operator, reason)
+    refusals.raise_if_any()
+    try:
+        return _finish(context, model, path)
+    except Unsupported as reason:
+        raise WeftError("the network's ends are not supported", where=path, why=str(reason), fix="export an int8 network") from reason
+
+
+def _finish(context: TfliteContext, model: FileModel, path: str) -> Graph:
+    ends = [model.tensors[index] for index in (*model.inputs, *model.outputs)]
+    held = [context.alias.get(end.name, end.name) for end in ends]
+    for end, name in zip(ends, held, strict=True):
+        if name == end.name:
+            context.activation(end, ("int8", "uint8"))
+    produced = {node.output for node in context.builder.nodes} | {held[0]}
+    for end, name in zip(ends, held, strict=True):
+        require(name in produced, f"nothing computes {end.name!r}")
+    return context.builder.finish(
+        name=path.rsplit("/", 1)[-1].removesuffix(".tflite"), input=held[0], outputs=tuple(held[1:]), input_shape=ends[0].shape,
+        output_shapes=tuple(end.shape for end in ends[1:]), layout=LAYOUT, engine=ENGINES[context.rounding],
+        input_float=ends[0].type == "float32", output_float=tuple(end.type == "float32" for end in ends[1:]),
+        input_rounding="half_away" if ends[0].type == "float32" else "")

@@ -1,0 +1,106 @@
+"""Golden model, level 2: a whole graph, tensor by tensor, exactly as `weft.gen.graph` words it.
+
+Convolutions go through float64 matrix products: every sum stays below 2**53, so they are exact and fast.
+"""
+
+from collections.abc import Callable
+from functools import singledispatch
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Rescale, Reshape, Softmax
+from weft.verif.golden import numerics
+from weft.verif.golden.numerics import Int64
+
+Tensors = dict[str, NDArray[np.int8]]
+
+
+def run(graph: Graph, x: NDArray[np.int8]) -> Tensors:
+    """Every tensor of the graph for one held sample (H, W, C), or for a stack of them (N, H, W, C)."""
+    shape = graph.tensors[graph.input].shape
+    if x.shape[-3:] != shape or x.dtype != np.int8 or x.ndim not in (3, 4):
+        raise ValueError(f"input {x.dtype} {x.shape}: the graph takes int8 (.., {', '.join(map(str, shape))})")
+    tensors: Tensors = {graph.input: x.reshape(-1, *shape)}
+    for node in graph.nodes:
+        result = compute(node, graph, *(tensors[name] for name in node.inputs))
+        expected = graph.tensors[node.output].shape
+        if result.shape[1:] != expected:
+            raise ValueError(f"{node.name}: result {result.shape[1:]}, the graph states {expected}")
+        tensors[node.output] = result
+    return {name: value.reshape(*x.shape[:-3], *value.shape[1:]) for name, value in tensors.items()}
+
+
+@singledispatch
+def compute(node: Node, graph: Graph, *inputs: NDArray[np.int8]) -> NDArray[np.int8]:
+    """One node on stacks (N, H, W, C)."""
+    raise TypeError(f"{node.name}: no reference for {type(node).__name__}")
+
+
+def _clip(values: Int64, node: Conv | Add | Rescale | MaxPool | AveragePool, zero_point: int = 0) -> NDArray[np.int8]:
+    return np.clip(values + zero_point, node.low, node.high).astype(np.int8)
+
+
+def _windows(x: NDArray, kernel: tuple[int, int], node: Conv | MaxPool | AveragePool, fill: float,
+             dilation: tuple[int, int] = (1, 1)) -> NDArray:
+    """Views (N, OH, OW, C, KH, KW) of x padded with `fill`."""
+    top, left, bottom, right = node.padding
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    span = tuple((taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True))
+    views = sliding_window_view(padded, span, axis=(1, 2))  # type: ignore[call-overload]
+    return views[:, ::node.stride[0], ::node.stride[1], :, ::dilation[0], ::dilation[1]]
+
+
+@compute.register
+def _(node: Conv, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    zero_point = graph.tensors[node.inputs[0]].zero_point
+    count, height, width, _ = node.weights.shape
+    windows = _windows(x.astype(np.float64) - zero_point, (height, width), node, 0.0, node.dilation)
+    matrix = node.weights.transpose(3, 1, 2, 0).reshape(-1, count).astype(np.float64)
+    sums = windows.reshape(*windows.shape[:3], -1) @ matrix
+    return _clip(numerics.scale(numerics.wrap32(sums.astype(np.int64)), node.scale), node, node.zero_point)
+
+
+@compute.register
+def _(node: Add, graph: Graph, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int8]:
+    total = numerics.wrap32(numerics.scale(a, node.scale_a) + numerics.scale(b, node.scale_b))
+    return _clip(numerics.scale(total, node.scale), node, node.zero_point)
+
+
+@compute.register
+def _(node: Rescale, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    return _clip(numerics.scale(numerics.scale(x, node.first), node.second), node, node.zero_point)
+
+
+@compute.register
+def _(node: MaxPool, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    return _clip(_windows(x.astype(np.int64), node.kernel, node, -128).max(axis=(4, 5)), node)
+
+
+@compute.register
+def _(node: AveragePool, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    total = _windows(x.astype(np.int64), node.kernel, node, 0).sum(axis=(4, 5))
+    if node.scale is not None:
+        return _clip(numerics.scale(total, node.scale), node, node.zero_point)
+    inside = _windows(np.ones((1, *x.shape[1:3], 1), dtype=np.int64), node.kernel, node, 0).sum(axis=(4, 5))
+    return _clip(numerics.divide_half_away(total, inside), node)
+
+
+@compute.register
+def _(node: Reshape, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    flat = x.reshape(len(x), -1)
+    return (flat if node.order is None else flat[:, node.order]).reshape(len(x), *graph.tensors[node.output].shape)
+
+
+@compute.register
+def _(node: Softmax, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    return numerics.softmax(x, node.exponentials)
+
+
+def first_difference(graph: Graph, ours: Tensors, theirs: Callable[[str], NDArray | None]) -> str | None:
+    """Name of the first tensor in execution order that differs from `theirs(name)`; a None there is skipped."""
+    for node in graph.nodes:
+        other = theirs(node.output)
+        if other is not None and not np.array_equal(ours[node.output], other):
+            return node.output
+    return None

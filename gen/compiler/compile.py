@@ -17,7 +17,7 @@ from weft.gen.compiler.lower.convolution import Tile, lower_conv, tiles_of
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.memory import ConstantRing
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed
-from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, input_rows
+from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible, input_rows
 from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
@@ -117,12 +117,8 @@ class Compilation:
     def _fuses(self, index: int) -> bool:
         """Whether the addition after convolution `index` can follow it tile by tile, so that the matrix unit need not wait for
         the whole of it: everything on chip in one band."""
-        nodes = self.simple.nodes
-        if index + 1 >= len(nodes) or not isinstance(nodes[index], Conv):
-            return False
-        following = nodes[index + 1]
-        return (isinstance(following, Add) and nodes[index].output in following.inputs
-                and index not in self.plan.band_rows and index + 1 not in self.plan.band_rows)
+        rows = self.plan.band_rows
+        return fusible(self.simple.nodes, index) and index not in rows and index + 1 not in rows
 
     def _epilogue(self, index: int) -> Callable[[Tile, int], None]:
         """Emits addition `index` for one tile of output channels."""

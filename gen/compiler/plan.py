@@ -7,7 +7,7 @@ from weft.gen.compiler.memory import Buffer, place
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import AveragePool, Conv, Graph, MaxPool, Node, Softmax, Tensor
+from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Softmax, Tensor
 
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
 
@@ -29,6 +29,14 @@ def conv_halo(node: Conv, source: Tensor, target: Tensor) -> Halo:
         reach = (target.shape[axis] - 1) * node.stride[axis] + (node.weights.shape[1 + axis] - 1) * node.dilation[axis] + 1
         return max(0, int(reach) - node.padding[axis] - source.shape[axis])
     return Halo(node.padding[0], node.padding[1], beyond(0), beyond(1))
+
+
+def fusible(nodes: list[Node], step: int) -> bool:
+    """Whether an addition follows convolution `step` and reads its result, so that it may go tile by tile behind it. Its output
+    is then written while the convolution still reads its input."""
+    if step < 0 or step + 1 >= len(nodes):
+        return False
+    return isinstance(nodes[step], Conv) and isinstance(nodes[step + 1], Add) and nodes[step].output in nodes[step + 1].inputs
 
 
 @dataclasses.dataclass
@@ -62,6 +70,8 @@ class Planner:
                 if isinstance(node, Conv):
                     halo = conv_halo(node, simple.tensors[root], simple.tensors[node.output])
                     self.halo[root] = self.halo.get(root, Halo()).union(halo)
+            if fusible(simple.nodes, step - 1):
+                self.born[node.output] = step - 1
 
     def layout(self, name: str) -> Layout:
         """Layout of a whole resident tensor, not yet placed."""

@@ -20,7 +20,8 @@ from weft.gen.isa import Alu, Destination, Rounding, Select, Source
 SUM_INTEGER_BITS = 12  # TFLite accumulates exponentials in Q12.19
 NEWTON_48_17, NEWTON_32_17 = 1515870810, 1010580540  # Q2.29
 Q2_ONE = 1 << 29
-MULTIPLY_HIGH = ScaleStage(right=31, rounding=Rounding.HALF_AWAY, multiplier_select=Select.OPERAND_B)
+# gemmlowp's SaturatingRoundingDoublingHighMul: ties towards plus infinity, also of negative products.
+MULTIPLY_HIGH = ScaleStage(right=31, rounding=Rounding.HALF_UP, multiplier_select=Select.OPERAND_B)
 
 
 class SoftmaxLowering:
@@ -88,12 +89,12 @@ class SoftmaxLowering:
         self._op("zeros", "sum", post=PostStage(alu=Alu.LEADING_ZEROS))
         # 1 + f with f in [0, 1): drop the leading one, keep f as Q0.31; half = (f + 1) / 2.
         self._op("y", "sum", "zeros", scale=ScaleStage(left_select=Select.OPERAND_B), post=PostStage(post=-(1 << 31)))
-        self._op("y", "y", scale=ScaleStage(right=1), post=PostStage(post=1 << 30))
-        self._op("half", "y", scale=ScaleStage(multiplier=-1))  # negated: the unit subtracts B, not from B
-        constant = ScaleStage(multiplier=NEWTON_32_17, right=31, rounding=Rounding.HALF_AWAY)
+        self._op("half", "y", scale=ScaleStage(right=1), post=PostStage(post=1 << 30))
+        constant = ScaleStage(multiplier=-NEWTON_32_17, right=31, rounding=Rounding.HALF_UP)
         self._op("x", "half", scale=constant, post=PostStage(post=NEWTON_48_17))
         for _ in range(3):
-            self._op("y", "half", "x", scale=MULTIPLY_HIGH, post=PostStage(post=Q2_ONE))
+            self._op("y", "half", "x", scale=MULTIPLY_HIGH)
+            self._op("y", "y", scale=ScaleStage(multiplier=-1), post=PostStage(post=Q2_ONE))  # 1 - y
             self._op("y", "x", "y", scale=MULTIPLY_HIGH)
             self._op("x", "y", "x", scale=ScaleStage(left=2), post=PostStage(alu=Alu.ADD))
         self._op("x", "x", scale=ScaleStage(multiplier=2))  # Q1.30 to Q0.31; saturates, a left shift would wrap

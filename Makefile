@@ -39,7 +39,8 @@ test: $(READY)   ## all tests, fast and integration, on JOBS processes
 
 lint: $(READY)   ## ruff and mypy
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	@mkdir -p build/types/weft && for d in hdl gen verif sim fpga; do ln -sfn ../../../$$d build/types/weft/$$d; done
+	MYPYPATH=build/types $(BIN)/mypy -p weft.gen -p weft.sim -p weft.verif.golden
 
 bench: $(READY)   ## measure cycles and simulator speed; rewrites the committed table of cycles
 	$(BIN)/python -m weft.sim.bench $(ARGS)

@@ -6,6 +6,7 @@ since each has one signalling unit, one waiting unit, and both are in order. Pro
 """
 
 import collections
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +45,40 @@ class RaceChecker:
     def touch(self, unit: int, pc: int, accesses: list[Access]) -> None:
         """Check and record what the instruction at `pc` accesses. Raises `UndefinedProgram` naming both instructions."""
         check_self_overlap(pc, accesses)
+        for access, other, earlier, place, verb in self._conflicts(accesses):
+            if other != unit and earlier > self._known[unit, other]:
+                raise UndefinedProgram(
+                    f"race: {Unit(unit).name} at pc {pc} {'writes' if access.write else 'reads'} {access.space} {place:#x}, which "
+                    f"{Unit(other).name} at pc {earlier} {verb}, and no semaphore orders them")
+        self.record(unit, pc, accesses)
+
+    def latest_conflicts(self, accesses: list[Access]) -> Clock:
+        """For each unit its latest recorded instruction that must come before an instruction with these accesses, or NEVER."""
+        latest = np.full(len(Unit), NEVER, dtype=np.int64)
+        for _, other, earlier, _, _ in self._conflicts(accesses):
+            latest[other] = max(latest[other], earlier)
+        return latest
+
+    def record(self, unit: int, pc: int, accesses: list[Access]) -> None:
+        """Remember the accesses of the instruction at `pc`."""
         for access in accesses:
-            region = cover(access)
-            self._compare(self._written, unit, pc, access, region)
-            if access.write:
-                self._compare(self._read, unit, pc, access, region)
-            first, touched = region
+            first, touched = cover(access)
             end = first + len(touched)
             table = self._rows(self._written if access.write else self._read, access.space, end)
             table[unit, first:end][touched] = pc
+
+    def _conflicts(self, accesses: list[Access]) -> Iterator[tuple[Access, int, int, int, str]]:
+        """(access, unit, its latest instruction that touched one of the same places, such a place, what it did there) where at
+        least one of the two wrote."""
+        for access in accesses:
+            first, touched = cover(access)
+            end = first + len(touched)
+            for verb, tables in (("wrote", self._written), ("read", self._read))[: 1 + access.write]:
+                table = np.where(touched, self._rows(tables, access.space, end)[:, first:end], NEVER)
+                places = table.argmax(axis=1)
+                for other in Unit:
+                    if (earlier := int(table[other, places[other]])) != NEVER:
+                        yield access, other, earlier, first + int(places[other]), verb
 
     def _rows(self, tables: dict[str, NDArray[np.int64]], space: str, end: int) -> NDArray[np.int64]:
         table = tables.get(space)
@@ -62,18 +88,6 @@ class RaceChecker:
                 grown[:, : table.shape[1]] = table
             table = tables[space] = grown
         return table
-
-    def _compare(self, tables: dict[str, NDArray[np.int64]], unit: int, pc: int, access: Access, region: Region) -> None:
-        first, touched = region
-        end = first + len(touched)
-        table = self._rows(tables, access.space, end)
-        for other in Unit:
-            latest = np.where(touched, table[other, first:end], NEVER)
-            if other != unit and latest.max() > self._known[unit, other]:
-                verbs = "writes" if access.write else "reads", "wrote" if tables is self._written else "read"
-                raise UndefinedProgram(
-                    f"race: {Unit(unit).name} at pc {pc} {verbs[0]} {access.space} {first + int(np.argmax(latest)):#x}, which "
-                    f"{other.name} at pc {int(latest.max())} {verbs[1]}, and no semaphore orders them")
 
 
 def cover(access: Access) -> Region:

@@ -43,10 +43,15 @@ class Scale(wiring.Component):
             "control": In(ScaleControl), "factors": In(Factors), "step": In(self.latency),
             "a": In(signed(32)), "b": In(signed(32)), "v": Out(signed(32)), "y": Out(signed(32))})
 
+    @staticmethod
+    def stages(*, float32: bool) -> int:
+        """Shift, [to float32,] products, sum, [mask,] first rounding, second rounding, shift and saturate."""
+        return 8 if float32 else 6
+
     @property
     def latency(self) -> int:
-        """Stages: shift, [to float32,] products, sum, [mask,] first rounding, second rounding, shift and saturate."""
-        return 8 if self._float32 else 6
+        """Steps from a to v."""
+        return self.stages(float32=self._float32)
 
     def elaborate(self, platform: object) -> Module:
         del platform

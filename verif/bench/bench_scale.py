@@ -7,76 +7,19 @@ at random.
 import itertools
 import random
 from collections import deque
-from fractions import Fraction
 
 import cocotb
-import numpy as np
 import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 from weft.gen.isa import Rounding
 from weft.hdl.vector.scale import Scale
 from weft.verif.bench import runner
+from weft.verif.bench.rounding_model import HIGH, LOW, rounded, wrap
 
-LOW, HIGH = -(1 << 31), (1 << 31) - 1
 CORNERS = sorted({value for k in range(0, 32) for sign in (1, -1) for off in (-1, 0, 1)
                   if LOW <= (value := sign * (1 << k) + off) <= HIGH} | {0, 3, -3, 0x55555555, 0x00FFFFFF, 0x01000001, -0x01000001})
 RANDOM_CASES = 4000
-
-
-def wrap(x: int) -> int:
-    return (x - LOW) % (1 << 32) + LOW
-
-
-def saturate(x: int) -> int:
-    return min(max(x, LOW), HIGH)
-
-
-def half_away(p: int, s: int) -> int:
-    """Through the magnitude, not through the identity that the RTL uses."""
-    magnitude = (2 * abs(p) + (1 << s)) >> (s + 1)
-    return -magnitude if p < 0 else magnitude
-
-
-def gemmlowp(x: int, multiplier: int, shift: int) -> int:
-    """MultiplyByQuantizedMultiplier of TFLite after its left shift: SaturatingRoundingDoublingHighMul and RoundingDivideByPOT."""
-    if x == multiplier == LOW:
-        high = HIGH
-    else:
-        nudged = x * multiplier + ((1 << 30) if x * multiplier >= 0 else 1 - (1 << 30))
-        high = abs(nudged) // (1 << 31) * (1 if nudged >= 0 else -1)  # C division
-    mask = (1 << shift) - 1
-    return (high >> shift) + int((high & mask) > (mask >> 1) + (high < 0))
-
-
-def half_even(value: Fraction) -> int:
-    return round(value)  # Python rounds a Fraction half to even
-
-
-def significand_24(x: int) -> int:
-    """x rounded to 24 significant bits, half to even, by division."""
-    unit = 1 << max(0, abs(x).bit_length() - 24)
-    return half_even(Fraction(x, unit)) * unit
-
-
-def expected(rounding: Rounding, x: int, multiplier: int, s: int) -> int:
-    match rounding:
-        case Rounding.FLOOR:
-            return saturate(x * multiplier // (1 << s))
-        case Rounding.HALF_UP:
-            return saturate((2 * x * multiplier // (1 << s) + 1) // 2)
-        case Rounding.HALF_AWAY:
-            return saturate(half_away(x * multiplier, s))
-        case Rounding.DOUBLE if 31 <= s <= 62:  # where gemmlowp defines it
-            return gemmlowp(x, multiplier, s - 31)
-        case Rounding.DOUBLE:
-            return saturate(half_away((x * multiplier + (1 << 30)) // (1 << 31) * (1 << 31), s))
-        case Rounding.FLOAT32:
-            if abs(multiplier) < 1 << 24:
-                scale = np.ldexp(np.float32(multiplier), -s)
-                assert scale.dtype == np.float32
-                return saturate(int(np.rint(np.float32(x) * scale)))
-            return saturate(half_even(Fraction(significand_24(significand_24(x) * multiplier), 1 << s)))
 
 
 def cases(rounding: Rounding, rng: random.Random):
@@ -125,7 +68,7 @@ async def run_batch(dut, rng: random.Random, rounding: Rounding, batch: list[tup
                                  | (noise & 31 if left_b else left) << 64 | (noise & 63 if right_b else right) << 69)
             dut.a.value, dut.b.value = a, b
             x = wrap(wrap(a + pre) << left)
-            under_way.append((expected(rounding, x, multiplier, right), b, (rounding.name, x, multiplier, right)))
+            under_way.append((rounded(rounding, x, multiplier, right), b, (rounding.name, x, multiplier, right)))
         while True:
             move = rng.random() < 0.8
             dut.step.value = sum((move and valid[k]) << k for k in range(latency))

@@ -1,0 +1,114 @@
+"""Reads the operands of an iteration from the scratchpad or the accumulators and widens them to 32-bit lanes."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+from weft.gen.config import Config
+from weft.gen.isa import Source
+from weft.hdl.interfaces import AccumulatorRead, ScratchpadRead
+from weft.hdl.vector.iteration import iteration_layout, tag_layout
+
+_LATENCY = ScratchpadRead.LATENCY
+assert AccumulatorRead.LATENCY == _LATENCY, "operands from both memories travel together"
+_SIGNED_BYTES = (Source.INT8, Source.SPLAT_INT8)
+_SPLAT_BYTE = (Source.SPLAT_INT8, Source.SPLAT_UINT8)
+
+
+class OperandFetch(wiring.Component):
+    """Requests both operands at once; an iteration `entered` in the cycle in which the last of them is granted.
+
+    A port that grants earlier than the other is not asked again until then, so one register for each operand is enough. Two operands
+    from the accumulators take two cycles. Requests start only in cycles with `go`; since the memories answer after a fixed time,
+    `go` as many cycles later (`move`) is the enable of everything behind: whoever takes `go` away must still take what moves
+    in `_LATENCY` cycles more.
+
+    Parameters
+    ----------
+    config: lanes and memories.
+
+    Members
+    -------
+    iterations: stream of `iteration_layout`.
+    a_source, b_source: isa.Source, constant while iterations are under way.
+    go: requests may be made in this cycle.
+    entered: an iteration's last operand was granted in this cycle (or it is a fault, which has none).
+    move: the pipeline moves at the end of this cycle.
+    valid, tag, a, b: operands in registers, `LATENCY` moves after `entered`.
+    scratchpad_a, scratchpad_b, accumulator: read ports. A request may be taken back in a cycle without `go`.
+    """
+
+    LATENCY = _LATENCY + 1
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        lanes = data.ArrayLayout(signed(32), config.lanes)
+        super().__init__({
+            "iterations": In(stream.Signature(iteration_layout(config))), "a_source": In(3), "b_source": In(3), "go": In(1),
+            "entered": Out(1), "move": Out(1), "valid": Out(1), "tag": Out(tag_layout(config)), "a": Out(lanes), "b": Out(lanes),
+            "scratchpad_a": Out(ScratchpadRead(config)), "scratchpad_b": Out(ScratchpadRead(config)),
+            "accumulator": Out(AccumulatorRead(config))})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m, head, accumulator = Module(), self.iterations.payload, self.accumulator
+        active = Signal()
+        m.d.comb += active.eq(self.iterations.valid & self.go)
+
+        taken, granted, lines = {}, {}, {}
+        for name, source, port in (("a", self.a_source, self.scratchpad_a), ("b", self.b_source, self.scratchpad_b)):
+            done, wanted = Signal(name=f"done_{name}"), Signal(name=f"wanted_{name}")
+            lines[name] = Signal(name=f"line_{name}")  # wants an accumulator line
+            taken[name], granted[name] = Signal(name=f"taken_{name}"), Signal(name=f"granted_{name}")
+            free = ~lines["a"] if name == "b" else 1  # A goes first at the accumulators
+            m.d.comb += [
+                wanted.eq(active & ~done & ~head.tag.fault), port.address.eq(head[name]),
+                port.valid.eq(wanted & (source != Source.NONE) & (source != Source.ACCUMULATOR)),
+                lines[name].eq(wanted & (source == Source.ACCUMULATOR)),
+                taken[name].eq((port.valid & port.ready) | (lines[name] & free & accumulator.ready)),
+                granted[name].eq(done | taken[name] | head.tag.fault | (source == Source.NONE))]
+            with m.If(active):
+                m.d.sync += done.eq(granted[name] & ~self.entered)
+        m.d.comb += [
+            accumulator.valid.eq(lines["a"] | lines["b"]),
+            accumulator.address.eq(Mux(lines["a"], head.a, head.b)[: len(accumulator.address)]),
+            self.entered.eq(active & granted["a"] & granted["b"]), self.iterations.ready.eq(self.entered)]
+
+        # What was granted comes back after the memories' latency, whatever happens meanwhile.
+        move, valid, tag = self.go, self.entered, head.tag
+        for stage in range(_LATENCY):
+            previous = (move, valid, taken["a"], taken["b"])
+            move, valid, taken["a"], taken["b"] = following = tuple(
+                Signal(name=f"{name}_{stage}") for name in ("move", "entered", "taken_a", "taken_b"))
+            m.d.sync += [new.eq(old) for new, old in zip(following, previous, strict=True)]
+            later = Signal(tag_layout(self._config), name=f"tag_{stage}", reset_less=True)
+            with m.If(previous[1]):
+                m.d.sync += later.eq(tag)
+            tag = later
+        m.d.comb += self.move.eq(move)
+        with m.If(move):
+            m.d.sync += self.valid.eq(valid)
+        # Operands may arrive one by one, but none of the next iteration before the last of this one.
+        for name, source, port, lanes in (("a", self.a_source, self.scratchpad_a, self.a), ("b", self.b_source, self.scratchpad_b, self.b)):
+            with m.If(taken[name] | (valid & (source == Source.NONE))):
+                m.d.sync += [lanes[n].eq(lane) for n, lane in enumerate(self._widen(m, name, source, port.data))]
+        with m.If(valid):
+            m.d.sync += self.tag.eq(tag)
+        return m
+
+    def _widen(self, m: Module, name: str, source: Signal, line: Signal) -> list[Signal]:
+        """32-bit lanes of an operand of kind `source` (NONE: zero) from what its memory gives."""
+        extends, splats = Signal(name=f"extends_{name}"), Signal(name=f"splats_{name}")
+        m.d.comb += [extends.eq(source.matches(*_SIGNED_BYTES)), splats.eq(source.matches(*_SPLAT_BYTE))]
+        lanes = []
+        for n in range(self._config.lanes):
+            byte, lane = Signal(8, name=f"byte_{name}_{n}"), Signal(32, name=f"lane_{name}_{n}")
+            m.d.comb += [byte.eq(Mux(splats, line[:8], line.word_select(n, 8))), lane.eq(Cat(byte, (extends & byte[7]).replicate(24)))]
+            with m.Switch(source):
+                with m.Case(Source.NONE):
+                    m.d.comb += lane.eq(0)
+                with m.Case(Source.ACCUMULATOR):
+                    m.d.comb += lane.eq(self.accumulator.data.word_select(n, 32))
+                with m.Case(Source.SPLAT_INT32):
+                    m.d.comb += lane.eq(line[:32])
+            lanes.append(lane)
+        return lanes

@@ -1,0 +1,26 @@
+"""What travels through the vector unit with an iteration."""
+
+from amaranth.lib import data
+from weft.gen.config import Config
+from weft.hdl.vector.table import Table
+
+
+def index_bits(config: Config) -> int:
+    """Width of an address that was checked: byte, accumulator line, parameter set or table entry."""
+    return (max(config.scratchpad_bytes, config.accumulator_lines, config.vector.parameter_sets, Table.ENTRIES) - 1).bit_length()
+
+
+def tag_layout(config: Config) -> data.StructLayout:
+    """first: begins a pass of a reduction. emit: its result leaves. final: last of the instruction. fault: touches no memory and
+    writes nothing; it only carries an error behind everything that goes before it (then it is final, too)."""
+    return data.StructLayout({"first": 1, "emit": 1, "final": 1, "fault": 1, "destination": index_bits(config)})
+
+
+def iteration_layout(config: Config) -> data.StructLayout:
+    """Addresses of both operands, and the tag."""
+    return data.StructLayout({"a": index_bits(config), "b": index_bits(config), "tag": tag_layout(config)})
+
+
+def result_layout(config: Config) -> data.StructLayout:
+    """Lanes that go to `tag.destination`."""
+    return data.StructLayout({"lanes": data.ArrayLayout(32, config.lanes), "tag": tag_layout(config)})

@@ -1,0 +1,73 @@
+"""Parameter sets: pre-addend, multiplier and shifts of every lane, and the choice between them and an instruction's constants."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+from weft.gen.config import Config
+from weft.gen.isa import Select
+from weft.hdl.mem.sram import Sram
+from weft.hdl.vector.scale import Factors
+from weft.hdl.words import word_layout
+
+
+class ParameterSets(wiring.Component):
+    """Holds `config.vector.parameter_sets` sets and gives the lanes' factors for one instruction.
+
+    `load` reads set `index` and, `LATENCY` cycles later, `factors` hold for each lane what VECTOR_SCALE selects: its constants or
+    the lane's entries. They stay until the next `load`, so a lane needs no multiplexer in its pipeline.
+
+    Parameters
+    ----------
+    config: lanes, number of sets.
+
+    Members
+    -------
+    load, index: start a reading. Not in the cycle in which the same set is written.
+    scale: the VECTOR_SCALE word, constant from `load` until the factors are taken.
+    factors: array of `Factors`, one a lane.
+    write_pre, write_multiplier, write_shift: write that field of set `write_index` from `write_data` (32 bits a lane); shifts have the
+    right one in bits 0..5 and the left one in bits 8..12 of a lane.
+    """
+
+    LATENCY = Sram.LATENCY + 1
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        sets, lanes = range(config.vector.parameter_sets), config.lanes
+        super().__init__({
+            "load": In(1), "index": In(sets), "scale": In(word_layout("VECTOR_SCALE")),
+            "factors": Out(data.ArrayLayout(Factors, lanes)),
+            "write_pre": In(1), "write_multiplier": In(1), "write_shift": In(1), "write_index": In(sets),
+            "write_data": In(data.ArrayLayout(32, lanes))})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m, scale = Module(), self.scale
+        lanes, depth = self._config.lanes, self._config.vector.parameter_sets
+        pre, multiplier = Sram(depth=depth, width=32 * lanes), Sram(depth=depth, width=32 * lanes)
+        shift = Sram(depth=depth, width=11 * lanes)
+        m.submodules.pre, m.submodules.multiplier, m.submodules.shift = pre, multiplier, shift
+        shifts = Cat(Cat(lane[0:6], lane[8:13]) for lane in (self.write_data[n] for n in range(lanes)))
+        for memory, enable, value in ((pre, self.write_pre, self.write_data.as_value()), (shift, self.write_shift, shifts),
+                                      (multiplier, self.write_multiplier, self.write_data.as_value())):
+            m.d.comb += [
+                memory.write.enable.eq(enable), memory.write.address.eq(self.write_index), memory.write.data.eq(value),
+                memory.read.enable.eq(self.load), memory.read.address.eq(self.index)]
+
+        loaded = Signal()
+        m.d.sync += loaded.eq(self.load)
+        factors = Signal(data.ArrayLayout(Factors, lanes), reset_less=True)
+        m.d.comb += self.factors.eq(factors)
+
+        def chosen(field: str) -> Signal:
+            return scale[f"{field}_select"] == Select.PARAMETER
+
+        with m.If(loaded):
+            for n in range(lanes):
+                entry = shift.read.data.word_select(n, 11)
+                m.d.sync += [
+                    factors[n].pre.eq(Mux(chosen("pre"), pre.read.data.word_select(n, 32), scale.pre)),
+                    factors[n].multiplier.eq(Mux(chosen("multiplier"), multiplier.read.data.word_select(n, 32), scale.multiplier)),
+                    factors[n].right.eq(Mux(chosen("right"), entry[:6], scale.right)),
+                    factors[n].left.eq(Mux(chosen("left"), entry[6:], scale.left))]
+        return m

@@ -1,0 +1,118 @@
+"""Walks the loop nest of a VECTOR and checks every address before it is used."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+from weft.gen import isa
+from weft.gen.config import Config
+from weft.gen.isa import Cause, Destination, Source
+from weft.hdl.loops import LoopAddress, LoopNest
+from weft.hdl.vector.iteration import index_bits, iteration_layout
+from weft.hdl.words import word_layout
+
+_LEVELS = 4
+_OPERANDS = ("a", "b", "destination")
+_BYTES = (Source.INT8, Source.UINT8)
+_SPLAT_BYTE = (Source.SPLAT_INT8, Source.SPLAT_UINT8)
+
+
+class Sequencer(wiring.Component):
+    """One iteration a cycle, the first in the cycle after `start`.
+
+    Each operand's address is compared with the largest legal one for its kind; in an iteration the order is A, B, destination, and the
+    destination counts only if a result leaves. The first iteration that fails comes out as a final one with `tag.fault`, and
+    `cause` and `address` tell why until the next `start`.
+
+    Parameters
+    ----------
+    config: sizes of the memories.
+
+    Members
+    -------
+    start: begin a sweep; `base_*` are the addresses of its first iteration.
+    loop, stride_*: words of VECTOR_LOOP and VECTOR_STRIDE, constant during the sweep, with counts of 1 or more.
+    vector: word of the VECTOR, constant in the cycles after `start`.
+    iterations: stream of `iteration_layout`.
+    fault, cause, address: of the faulty iteration, valid once it has left.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        super().__init__({
+            "start": In(1), **{f"base_{name}": In(20) for name in _OPERANDS},
+            "loop": In(word_layout("VECTOR_LOOP")), **{f"stride_{name}": In(word_layout("VECTOR_STRIDE")) for name in _OPERANDS},
+            "vector": In(word_layout("VECTOR")), "iterations": Out(stream.Signature(iteration_layout(config))),
+            "fault": Out(1), "cause": Out(8), "address": Out(isa.ADDRESS_BITS)})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m, out, tag = Module(), self.iterations, self.iterations.payload.tag
+        m.submodules.nest = nest = LoopNest([12] * _LEVELS)
+        active, advance = Signal(), Signal()
+        m.d.comb += [
+            out.valid.eq(active), advance.eq(active & out.ready), nest.start.eq(self.start), nest.step.eq(advance),
+            *(getattr(nest, f"count_{k}").eq(self.loop[f"count_{k}"]) for k in range(_LEVELS))]
+
+        addresses = {}
+        for name in _OPERANDS:
+            m.submodules[f"address_{name}"] = generator = LoopAddress([20] * _LEVELS)
+            words = getattr(self, f"stride_{name}")
+            m.d.comb += [
+                generator.start.eq(self.start), generator.step.eq(advance), generator.level.eq(nest.level),
+                generator.base.eq(getattr(self, f"base_{name}")),
+                *(getattr(generator, f"stride_{k}").eq(words[f"stride_{k}"]) for k in range(_LEVELS))]
+            addresses[name] = generator.address
+
+        # A pass of a reduction covers the innermost `reduce` levels.
+        first, emit = Signal(init=1), Signal(init=1)
+        with m.Switch(self.loop.reduce):
+            for count in range(1, _LEVELS + 1):
+                with m.Case(count):
+                    m.d.comb += [first.eq(nest.first[count - 1]), emit.eq(nest.last[count - 1])]
+
+        beyond_a, cause_a = self._source_check(m, "a", addresses["a"])
+        beyond_b, cause_b = self._source_check(m, "b", addresses["b"])
+        beyond_d, cause_d = self._destination_check(m, addresses["destination"])
+        fault, bits = Signal(), index_bits(self._config)
+        m.d.comb += [
+            fault.eq(beyond_a | beyond_b | (beyond_d & emit)),
+            out.payload.a.eq(addresses["a"][:bits]), out.payload.b.eq(addresses["b"][:bits]),
+            tag.destination.eq(addresses["destination"][:bits]), tag.first.eq(first), tag.emit.eq(emit | fault),
+            tag.final.eq(nest.last[-1] | fault), tag.fault.eq(fault)]
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), self.fault.eq(0)]
+        with m.Elif(advance & tag.final):
+            m.d.sync += [
+                active.eq(0), self.fault.eq(fault), self.cause.eq(Mux(beyond_a, cause_a, Mux(beyond_b, cause_b, cause_d))),
+                self.address.eq(Mux(beyond_a, addresses["a"], Mux(beyond_b, addresses["b"], addresses["destination"])))]
+        return m
+
+    def _source_check(self, m: Module, name: str, address: Signal) -> tuple[Signal, Signal]:
+        """(address lies beyond the operand's memory, cause)."""
+        largest = Signal(isa.ADDRESS_BITS, name=f"largest_{name}", init=(1 << isa.ADDRESS_BITS) - 1)  # NONE: no access, no limit
+        kind, beyond, cause = self.vector[f"{name}_source"], Signal(name=f"beyond_{name}"), Signal(8, name=f"cause_{name}")
+        with m.Switch(kind):
+            with m.Case(Source.ACCUMULATOR):
+                m.d.comb += largest.eq(self._config.accumulator_lines - 1)
+            with m.Case(*_BYTES):
+                m.d.comb += largest.eq(self._config.scratchpad_bytes - self._config.line_bytes)
+            with m.Case(*_SPLAT_BYTE):
+                m.d.comb += largest.eq(self._config.scratchpad_bytes - 1)
+            with m.Case(Source.SPLAT_INT32):
+                m.d.comb += largest.eq(self._config.scratchpad_bytes - 4)
+        m.d.comb += [beyond.eq(address > largest), cause.eq(Mux(kind == Source.ACCUMULATOR, Cause.ACCUMULATOR, Cause.SCRATCHPAD))]
+        return beyond, cause
+
+    def _destination_check(self, m: Module, address: Signal) -> tuple[Signal, Signal]:
+        """The same for the destination; a table address wraps and is always legal."""
+        largest = Signal(isa.ADDRESS_BITS, name="largest_destination", init=(1 << isa.ADDRESS_BITS) - 1)
+        beyond, cause = Signal(name="beyond_destination"), Signal(8, name="cause_destination")
+        with m.Switch(self.vector.destination_kind):
+            with m.Case(Destination.ACCUMULATOR):
+                m.d.comb += [largest.eq(self._config.accumulator_lines - 1), cause.eq(Cause.ACCUMULATOR)]
+            with m.Case(Destination.BYTES):
+                m.d.comb += [largest.eq(self._config.scratchpad_bytes - self.vector.lanes), cause.eq(Cause.SCRATCHPAD)]
+            with m.Case(Destination.PARAMETER_PRE, Destination.PARAMETER_MULTIPLIER, Destination.PARAMETER_SHIFT):
+                m.d.comb += [largest.eq(self._config.vector.parameter_sets - 1), cause.eq(Cause.PARAMETER)]
+        m.d.comb += beyond.eq(address > largest)
+        return beyond, cause

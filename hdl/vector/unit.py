@@ -1,0 +1,155 @@
+"""The vector unit: instructions in, one iteration a cycle through operand fetch, lanes and write-back."""
+
+from amaranth import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import Out, connect, flipped
+from weft.gen import isa
+from weft.gen.config import Config
+from weft.gen.isa import REDUCTIONS, Cause, Rounding, State
+from weft.hdl.interfaces import AccumulatorRead, AccumulatorWrite, ScratchpadRead, ScratchpadWrite, unit_members
+from weft.hdl.shift_fifo import ShiftFifo
+from weft.hdl.vector.fetch import OperandFetch
+from weft.hdl.vector.iteration import iteration_layout, result_layout
+from weft.hdl.vector.parameters import ParameterSets
+from weft.hdl.vector.pipeline import LanePipeline
+from weft.hdl.vector.sequencer import Sequencer
+from weft.hdl.vector.write_back import WriteBack
+from weft.hdl.words import word_layout
+
+_RESULTS = 2  # results that may wait before requests stop; with one, results could leave only every other cycle
+
+
+class VectorUnit(wiring.Component):
+    """Performs VECTOR and its set-up instructions as `weft.gen.isa` describes them.
+
+    An instruction is taken when the one before has written everything; set-up instructions take one cycle. A VECTOR of n iterations
+    takes n + `overhead` cycles when memories are ready (a cycle more for each iteration with both operands from the accumulators).
+    When results cannot be written, requests stop, and the lanes `ScratchpadRead.LATENCY` cycles later: what was requested before
+    still has room, so no operand ever waits in the lanes and nothing combinational spans them.
+
+    Illegal combinations are found before anything happens, in this order: ILLEGAL_OPERAND (lanes > C; a reduction without a reducing
+    ALU operation; FLOAT32 when it is not built), PARAMETER (set out of range, selected or not; its number is the address). Addresses
+    are checked as the iterations come; the iterations before the bad one take effect. After an error the unit stands still until reset.
+    After reset all set-up fields are 0 and the loop counts 1.
+
+    Parameters
+    ----------
+    config: the accelerator.
+
+    Members
+    -------
+    instructions, retire, error, status, halt: see `interfaces.unit_members`.
+    a, b, write: scratchpad ports; a read request may be taken back before it is granted.
+    accumulator_read, accumulator_write: accumulator ports; likewise.
+    iteration: an iteration's operands were granted in this cycle.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        super().__init__({
+            **unit_members(config), "a": Out(ScratchpadRead(config)), "b": Out(ScratchpadRead(config)),
+            "write": Out(ScratchpadWrite(config)), "accumulator_read": Out(AccumulatorRead(config)),
+            "accumulator_write": Out(AccumulatorWrite(config)), "iteration": Out(1)})
+
+    @property
+    def overhead(self) -> int:
+        """Cycles from taking a VECTOR of n iterations to the earliest taking of the next instruction, less n: address check, request
+        queue, operands, lanes, result queue and one cycle each for taking and retiring, of which the iteration itself is one."""
+        return 1 + ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + ShiftFifo.LATENCY
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m, config = Module(), self._config
+        m.submodules.sequencer = sequencer = Sequencer(config)
+        m.submodules.requests = requests = ShiftFifo(iteration_layout(config), 2)
+        m.submodules.fetch = fetch = OperandFetch(config)
+        m.submodules.parameters = parameters = ParameterSets(config)
+        m.submodules.lanes = lanes = LanePipeline(config)
+        m.submodules.results = results = ShiftFifo(result_layout(config), _RESULTS + ScratchpadRead.LATENCY)
+        m.submodules.write_back = write_back = WriteBack(config)
+
+        # -- taking instructions ---------------------------------------------------------------------
+        busy, failed, taking = Signal(), Signal(), Signal()
+        word = Signal(isa.WORD_BITS)
+        given = data.View(word_layout("VECTOR"), word)
+        m.d.comb += [
+            word.eq(self.instructions.payload.word), self.instructions.ready.eq(~busy & ~failed & ~self.halt),
+            taking.eq(self.instructions.valid & self.instructions.ready)]
+        loop = Signal(word_layout("VECTOR_LOOP"), init={f"count_{k}": 1 for k in range(4)})
+        scale, post = Signal(word_layout("VECTOR_SCALE")), Signal(word_layout("VECTOR_POST"))
+        strides = [Signal(word_layout("VECTOR_STRIDE"), name=f"stride_{name}") for name in ("a", "b", "destination")]
+        vector = Signal(word_layout("VECTOR"), reset_less=True)
+        pc = Signal(isa.PC_BITS, reset_less=True)
+        runs, cause = Signal(), Signal(8)
+        with m.If(taking):
+            m.d.sync += pc.eq(self.instructions.payload.pc)
+            for register, name in ((loop, "VECTOR_LOOP"), (scale, "VECTOR_SCALE"), (post, "VECTOR_POST")):
+                with m.If(given.opcode == isa.BY_NAME[name].opcode):
+                    m.d.sync += register.eq(word)
+            with m.If(given.opcode == isa.BY_NAME["VECTOR_STRIDE"].opcode), m.Switch(data.View(strides[0].shape(), word).operand):
+                for n, register in enumerate(strides):
+                    with m.Case(n):
+                        m.d.sync += register.eq(word)
+            with m.If(given.opcode == isa.BY_NAME["VECTOR"].opcode):
+                m.d.comb += runs.eq(1)
+                m.d.sync += vector.eq(word)
+        illegal = Signal()
+        m.d.comb += illegal.eq(
+            (given.lanes > config.lanes) | ((loop.reduce != 0) & ~post.alu.matches(*REDUCTIONS))
+            | ((scale.rounding == Rounding.FLOAT32) & (not config.vector.float32)))
+        with m.If(illegal):
+            m.d.comb += cause.eq(Cause.ILLEGAL_OPERAND)
+        with m.Elif(given.parameter >= config.vector.parameter_sets):
+            m.d.comb += cause.eq(Cause.PARAMETER)
+        start = Signal()
+        m.d.comb += start.eq(runs & (cause == Cause.NONE))
+
+        # -- data path -------------------------------------------------------------------------------
+        connect(m, sequencer.iterations, requests.i)
+        connect(m, requests.o, fetch.iterations)
+        connect(m, results.o, write_back.results)
+        connect(m, fetch.scratchpad_a, flipped(self.a))
+        connect(m, fetch.scratchpad_b, flipped(self.b))
+        connect(m, fetch.accumulator, flipped(self.accumulator_read))
+        connect(m, write_back.scratchpad, flipped(self.write))
+        connect(m, write_back.accumulator, flipped(self.accumulator_write))
+        m.d.comb += [
+            sequencer.start.eq(start), sequencer.loop.eq(loop), sequencer.vector.eq(vector), sequencer.stride_a.eq(strides[0]),
+            sequencer.stride_b.eq(strides[1]), sequencer.stride_destination.eq(strides[2]),
+            sequencer.base_a.eq(given.a), sequencer.base_b.eq(given.b), sequencer.base_destination.eq(given.destination),
+            parameters.load.eq(start), parameters.index.eq(given.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
+            parameters.write_pre.eq(write_back.write_pre), parameters.write_multiplier.eq(write_back.write_multiplier),
+            parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
+            parameters.write_data.eq(write_back.lanes),
+            fetch.a_source.eq(vector.a_source), fetch.b_source.eq(vector.b_source), fetch.go.eq(results.level < _RESULTS),
+            lanes.scale.eq(scale), lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
+            lanes.move.eq(fetch.move), lanes.valid.eq(fetch.valid), lanes.tag.eq(fetch.tag), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b),
+            lanes.table_write.eq(write_back.table_write), lanes.table_address.eq(write_back.table_address),
+            lanes.table_data.eq(write_back.table_data),
+            results.i.valid.eq(lanes.push), results.i.payload.eq(lanes.result),
+            write_back.kind.eq(vector.destination_kind), write_back.count.eq(vector.lanes)]
+
+        # -- ends ------------------------------------------------------------------------------------
+        m.d.sync += [self.retire.valid.eq((taking & ~runs) | (write_back.finished & ~sequencer.fault)), self.error.valid.eq(0)]
+        with m.If(taking):
+            m.d.sync += [self.retire.signal.eq(given.signal), self.retire.pc.eq(self.instructions.payload.pc)]
+        with m.If(start):
+            m.d.sync += busy.eq(1)
+        with m.Elif(write_back.finished):
+            m.d.sync += busy.eq(0)
+        with m.If(runs & ~start):
+            m.d.sync += [
+                failed.eq(1), self.error.valid.eq(1), self.error.cause.eq(cause), self.error.pc.eq(self.instructions.payload.pc),
+                self.error.address.eq(Mux(cause == Cause.PARAMETER, given.parameter, 0))]
+        with m.Elif(write_back.finished & sequencer.fault):
+            m.d.sync += [
+                failed.eq(1), self.error.valid.eq(1), self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc),
+                self.error.address.eq(sequencer.address)]
+
+        m.d.comb += [self.iteration.eq(fetch.entered & ~requests.o.payload.tag.fault), self.status.pc.eq(pc)]
+        with m.If(busy):
+            stalled = (requests.o.valid & ~fetch.entered) | (results.o.valid & ~results.o.ready)
+            m.d.comb += self.status.state.eq(Mux(self.iteration, State.RUN, Mux(stalled, State.STALL_MEMORY, State.SETUP)))
+        with m.Elif(taking):
+            m.d.comb += [self.status.state.eq(State.SETUP), self.status.pc.eq(self.instructions.payload.pc)]
+        return m

@@ -1,0 +1,195 @@
+"""The vector unit against a plain-Python model: random programs, errors, throughput and latency."""
+
+import copy
+import random
+
+import cocotb
+import pytest
+from weft.gen.config import Config
+from weft.gen.isa import Alu, Destination, Rounding, Source, State
+from weft.hdl.vector.unit import VectorUnit
+from weft.verif.bench import runner
+from weft.verif.bench.rounding_model import wrap
+from weft.verif.bench.vector_driver import VectorDriver
+from weft.verif.bench.vector_model import Hazard, ModelError, VectorModel
+from weft.verif.bench.vector_programs import Instructions, loop, post, random_illegal, random_vector, run, scale, strides
+
+MOODS = ((1.0, 1.0), (0.8, 0.9), (0.3, 0.5), (0.9, 0.1))  # ready on the memory ports, instructions offered
+
+
+def config_of() -> Config:
+    parameters = runner.bench_parameters()
+    return Config.from_mapping(parameters["config"], name="bench")
+
+
+async def bench(dut) -> tuple[VectorDriver, VectorModel, random.Random]:
+    """Reset unit with random memories; parameter sets and table are loaded by VECTORs, since nothing else reaches them."""
+    config, rng = config_of(), random.Random(cocotb.RANDOM_SEED)
+    scratchpad = bytearray(rng.randbytes(config.scratchpad_bytes))
+    accumulators = [[wrap(rng.getrandbits(32)) >> rng.randint(0, 31) for _ in range(config.lanes)] for _ in range(config.accumulator_lines)]
+    driver = VectorDriver(dut, config, scratchpad, accumulators, rng)
+    model = VectorModel(config, bytearray(scratchpad), [list(line) for line in accumulators])
+    driver.start_clock()
+    await driver.reset()
+    sets = config.vector.parameter_sets
+    lines = min(sets, config.accumulator_lines)
+    work: Instructions = [scale(), post(), strides(0, 1), strides(1), strides(2, 1), loop(lines)]
+    work += [run(a_source=Source.ACCUMULATOR, destination_kind=kind, destination=sets - lines) for kind in (
+        Destination.PARAMETER_PRE, Destination.PARAMETER_MULTIPLIER, Destination.PARAMETER_SHIFT)]
+    work += [strides(0, 4), loop(256), run(a_source=Source.SPLAT_INT32, a=1, destination=77, destination_kind=Destination.TABLE)]
+    await both(driver, model, work)
+    if lines < sets:  # the rest, so that nothing undefined is ever read
+        await both(driver, model, [strides(0, 0), loop(sets - lines), *(
+            run(a_source=Source.SPLAT_INT32, a=9, destination_kind=kind) for kind in (
+                Destination.PARAMETER_PRE, Destination.PARAMETER_MULTIPLIER, Destination.PARAMETER_SHIFT))])
+    return driver, model, rng
+
+
+async def both(driver: VectorDriver, model: VectorModel, work: Instructions) -> None:
+    """Perform `work` in the unit and in the model, and compare all that can be seen."""
+    for name, values in work:
+        model.perform(name, values)
+    driver.submit(work)
+    await driver.finish()
+    assert driver.error is None
+    compare(driver, model, work)
+
+
+def compare(driver: VectorDriver, model: VectorModel, what: object) -> None:
+    if driver.scratchpad != model.scratchpad:
+        first = next(k for k, pair in enumerate(zip(driver.scratchpad, model.scratchpad, strict=True)) if pair[0] != pair[1])
+        raise AssertionError(f"scratchpad byte {first}: {driver.scratchpad[first]}, expected {model.scratchpad[first]}, after {what}")
+    for line, (found, wanted) in enumerate(zip(driver.accumulators, model.accumulators, strict=True)):
+        assert found == wanted, f"accumulator line {line} after {what}"
+
+
+@cocotb.test()
+async def random_programs(dut):
+    driver, model, rng = await bench(dut)
+    config, done = driver.config, 0
+    while done < runner.bench_parameters()["programs"]:
+        driver.mood, driver.offer = rng.choice(MOODS)
+        work = random_vector(config, rng)
+        trial = copy.deepcopy(model)
+        try:
+            for name, values in work:
+                trial.perform(name, values)
+        except Hazard:
+            continue
+        await both(driver, model, work)
+        done += 1
+
+
+@cocotb.test()
+async def errors_are_precise(dut):
+    driver, model, rng = await bench(dut)
+    for _ in range(runner.bench_parameters()["programs"] // 4):
+        driver.mood, driver.offer = rng.choice(MOODS)
+        while True:
+            work, cause = random_illegal(driver.config, rng)
+            trial = copy.deepcopy(model)
+            try:
+                for name, values in work:
+                    trial.perform(name, values)
+            except Hazard:
+                continue
+            except ModelError as caught:
+                error = caught
+                break
+            raise AssertionError(f"the model finds nothing wrong: {work}")
+        assert error.cause == cause
+        model = trial  # what went before the bad iteration counts
+        driver.submit([*work, run(destination_kind=Destination.BYTES)])  # nothing after it is taken
+        pc = driver.pc - 2
+        await driver.finish()
+        assert driver.error == (cause, pc, error.address), (error, work)
+        for _ in range(20):
+            await driver.cycle()
+        assert len(driver.queue) == 1 and driver.states[State.RUN] == driver.iterations
+        compare(driver, model, work)
+        await driver.reset()
+
+
+@cocotb.test()
+async def halt_holds_instructions(dut):
+    driver, model, _ = await bench(dut)
+    dut.halt.value = 1
+    before = len(driver.taken_at)
+    driver.submit([loop(5)])
+    for _ in range(20):
+        await driver.cycle()
+    assert len(driver.taken_at) == before
+    dut.halt.value = 0
+    await driver.finish()
+    # A VECTOR that runs when halt rises completes.
+    work = [run(a_source=Source.SPLAT_INT8, destination_kind=Destination.BYTES)]
+    for name, values in (loop(5), *work):
+        model.perform(name, values)
+    driver.submit(work)
+    await driver.cycle()
+    await driver.cycle()
+    dut.halt.value = 1
+    await driver.finish()
+    compare(driver, model, work)
+
+
+async def measure(driver: VectorDriver, model: VectorModel, work: Instructions, iterations: int) -> int:
+    """Cycles from taking the last VECTOR of `work` to its retirement, beyond one an iteration."""
+    before, driver.states = driver.iterations, type(driver.states)()
+    await both(driver, model, work)
+    assert driver.iterations - before == iterations == driver.states[State.RUN]
+    return driver.retired_at[-1] - driver.taken_at[-1] - iterations
+
+
+@cocotb.test()
+async def one_iteration_a_cycle(dut):
+    driver, model, _ = await bench(dut)
+    overhead = runner.bench_parameters()["overhead"]
+    work = [loop(40, 5), strides(0, 4, 160), strides(1, 1, 0), strides(2, 4, 160), post(alu=Alu.ADD),
+            scale(multiplier=1 << 30, right=33, rounding=Rounding.DOUBLE)]
+    both_scratchpad = {"a_source": Source.INT8, "b_source": Source.UINT8, "b": 1000, "destination": 5001, "lanes": 3}
+    assert await measure(driver, model, [*work, run(**both_scratchpad, destination_kind=Destination.BYTES)], 200) == overhead
+    # Accumulator and scratchpad together, result to the accumulators; then a reduction.
+    work += [strides(0, 1, 5), strides(2, 1, 0)]
+    mixed = {"a_source": Source.ACCUMULATOR, "b_source": Source.SPLAT_INT8, "b": 1000, "destination": 64}
+    assert await measure(driver, model, [loop(50), *work[1:], run(**mixed, destination_kind=Destination.ACCUMULATOR)], 50) == overhead
+    work = [loop(9, 20, reduce=1), *work[1:]]
+    assert await measure(driver, model, [*work, run(**both_scratchpad, destination_kind=Destination.BYTES)], 180) == overhead
+    # One iteration alone: the fixed cost. Two operands from the accumulators: one cycle more for each iteration.
+    assert await measure(driver, model, [loop(1), run(**mixed, destination_kind=Destination.ACCUMULATOR)], 1) == overhead
+    two_lines = {**mixed, "b_source": Source.ACCUMULATOR, "b": 1, "destination": 100}
+    assert await measure(driver, model, [loop(20), strides(1, 1), run(**two_lines, destination_kind=Destination.ACCUMULATOR)],
+                         20) == overhead + 20
+    assert driver.states[State.STALL_MEMORY] == 20
+
+
+@cocotb.test()
+async def set_up_takes_a_cycle(dut):
+    driver, _, _ = await bench(dut)
+    await driver.finish()
+    work = [loop(3), strides(0, 1), strides(1, 2), strides(2, 3), scale(), post()]
+    driver.submit(work)
+    await driver.finish()
+    assert driver.taken_at[-1] - driver.taken_at[-len(work)] == len(work) - 1
+    assert driver.retired_at[-1] - driver.taken_at[-1] == 1
+
+
+def build(config: dict[str, dict[str, object]], programs: int) -> None:
+    unit = VectorUnit(Config.from_mapping(config, name="bench"))
+    runner.run(unit, "vector_unit", "weft.verif.bench.bench_vector",
+               parameters={"config": config, "programs": programs, "overhead": unit.overhead})
+
+
+def shape(rows: int, **vector: object) -> dict[str, dict[str, object]]:
+    return {"array": {"rows": rows, "columns": rows}, "axi": {"data_bits": 8 * rows}, "scratchpad": {"kib": 16},
+            "accumulator": {"kib": 4}, "vector": vector}
+
+
+@pytest.mark.parametrize(("rows", "vector"), [(4, {"parameter_sets": 32}), (4, {"float32": False, "parameter_sets": 256})])
+def test_vector(rows, vector):
+    build(shape(rows, **vector), 400)
+
+
+@pytest.mark.integration
+def test_vector_of_16_lanes():
+    build(shape(16), 300)

@@ -5,6 +5,10 @@ Decoder, golden model, assembler, C header, `docs/isa.md` and the random-program
 
 An instruction is one 128-bit little-endian word. Bits 0..15 are the header (opcode, wait mask, signal mask);
 the fields of the opcode follow from bit 16 upwards without gaps; what is left is reserved and must be zero.
+
+Set-up instructions hold until the next of their kind in the same queue. A program sets up everything that it uses: at its
+start these fields, and all memories on chip, hold whatever was there before. Every access is checked before it is
+made, a DMA row as a whole; what an instruction did before its first bad access stays. A program must not need more instructions in a queue than the queue is deep, nor change itself.
 """
 
 import dataclasses
@@ -194,7 +198,7 @@ def _dma_run(what: str) -> tuple[Field, ...]:
 
 INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("HALT", 0x01, CONTROL, True, (),
-                "End of the program. Waits until every queue is empty and every unit idle, then raises DONE."),
+                "End of the program. Waits until every queue is empty and every unit idle, then raises DONE. Its masks are ignored."),
     Instruction("LOAD_SHAPE", 0x10, Unit.LOAD, False, (
         *_dma_shape("load"),
         Field("pad_before", 8, "lines of padding written before the data of each row"),
@@ -204,7 +208,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("LOAD", 0x11, Unit.LOAD, True, _dma_run("read (0: padding only)"),
                 "For r in 0 .. rows-1: from scratchpad line scratchpad_line + r * scratchpad_stride upwards, write "
                 "pad_before lines of padding, then `length` lines read from window line dram_line + r * dram_stride, "
-                "then pad_after lines of padding."),
+                "then pad_after lines of padding. DRAM lines count modulo 2**28, scratchpad lines modulo 2**24."),
     Instruction("STORE_SHAPE", 0x20, Unit.STORE, False, _dma_shape("store"), "Shape of the next STOREs."),
     Instruction("STORE", 0x21, Unit.STORE, True, _dma_run("write"),
                 "For r in 0 .. rows-1: write `length` lines from scratchpad line scratchpad_line + r * "
@@ -274,7 +278,8 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("parameter", 8, "parameter set that PARAMETER selects read"),
     ), "Sweep the loop nest once: one iteration a cycle when memories allow. With reduce > 0 one result leaves for "
        "each pass over the reduced levels, and operand B may feed only the scaling stage; alu must be ADD, MAXIMUM, "
-       "MINIMUM or CONCATENATE. Everything written is visible to the next VECTOR."),
+       "MINIMUM or CONCATENATE. Everything written is visible to the next VECTOR; an iteration must not read what an "
+       "earlier iteration of the same VECTOR writes (scratchpad, accumulator, parameter set or table)."),
 )
 
 BY_NAME = {instruction.name: instruction for instruction in INSTRUCTIONS}

@@ -1,0 +1,1 @@
+"""Tests that need no cocotb, and what they share."""

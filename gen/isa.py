@@ -8,7 +8,8 @@ the fields of the opcode follow from bit 16 upwards without gaps; what is left i
 
 Set-up instructions hold until the next of their kind in the same queue. A program sets up everything that it uses: at its
 start these fields, and all memories on chip, hold whatever was there before. Every access is checked before it is
-made, a DMA row as a whole; what an instruction did before its first bad access stays. A program must not need more instructions in a queue than the queue is deep, nor change itself.
+made, a DMA row as a whole; what an instruction did before its first bad access stays. A program must not need more
+instructions in a queue than the queue is deep, nor change itself.
 """
 
 import dataclasses

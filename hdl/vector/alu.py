@@ -55,17 +55,18 @@ class Alu(wiring.Component):
         with m.If(self.step[0]):
             m.d.sync += u.eq(combined)
 
-        moved, below, above = Signal(signed(32)), Signal(), Signal()
+        moved, below, above, z = Signal(signed(32)), Signal(), Signal(), Signal(signed(32), reset_less=True)
         m.d.comb += [
             moved.eq((u + control.post)[:32].as_signed()), below.eq(moved < control.low),
             above.eq(Mux(below, control.low, moved) > control.high)]
         with m.If(self.step[1]):
-            m.d.sync += self.z.eq(Mux(above, control.high, Mux(below, control.low, moved)))
+            m.d.sync += z.eq(Mux(above, control.high, Mux(below, control.low, moved)))
+        m.d.comb += self.z.eq(z)
         return m
 
     def _leading_zeros(self, m: Module) -> Signal:
         """Binary search: is the upper half empty? Then look at the lower half."""
-        rest, count = self.v[:], Signal(6)
+        rest, count = self.v[:], Signal(5)
         for level in reversed(range(5)):
             width = 1 << level
             empty, half = Signal(name=f"empty_{width}"), Signal(width, name=f"half_{width}")

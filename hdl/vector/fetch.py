@@ -88,11 +88,15 @@ class OperandFetch(wiring.Component):
         with m.If(move):
             m.d.sync += self.valid.eq(valid)
         # Operands may arrive one by one, but none of the next iteration before the last of this one.
-        for name, source, port, lanes in (("a", self.a_source, self.scratchpad_a, self.a), ("b", self.b_source, self.scratchpad_b, self.b)):
+        for name, source, port in (("a", self.a_source, self.scratchpad_a), ("b", self.b_source, self.scratchpad_b)):
+            lanes = Signal(data.ArrayLayout(signed(32), self._config.lanes), name=f"lanes_{name}", reset_less=True)
             with m.If(taken[name] | (valid & (source == Source.NONE))):
                 m.d.sync += [lanes[n].eq(lane) for n, lane in enumerate(self._widen(m, name, source, port.data))]
+            m.d.comb += getattr(self, name).eq(lanes)
+        last = Signal(tag_layout(self._config), name="tag_last", reset_less=True)
         with m.If(valid):
-            m.d.sync += self.tag.eq(tag)
+            m.d.sync += last.eq(tag)
+        m.d.comb += self.tag.eq(last)
         return m
 
     def _widen(self, m: Module, name: str, source: Signal, line: Signal) -> list[Signal]:

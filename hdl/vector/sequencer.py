@@ -21,7 +21,7 @@ class Sequencer(wiring.Component):
 
     Each operand's address is compared with the largest legal one for its kind; in an iteration the order is A, B, destination, and the
     destination counts only if a result leaves. The first iteration that fails comes out as a final one with `tag.fault`, and
-    `cause` and `address` tell why until the next `start`.
+    `cause` and `address` tell why until the last iteration of the next sweep.
 
     Parameters
     ----------
@@ -79,12 +79,15 @@ class Sequencer(wiring.Component):
             out.payload.a.eq(addresses["a"][:bits]), out.payload.b.eq(addresses["b"][:bits]),
             tag.destination.eq(addresses["destination"][:bits]), tag.first.eq(first), tag.emit.eq(emit | fault),
             tag.final.eq(nest.last[-1] | fault), tag.fault.eq(fault)]
+        failed, cause = Signal(reset_less=True), Signal(8, reset_less=True)
+        address = Signal(isa.ADDRESS_BITS, reset_less=True)
         with m.If(self.start):
-            m.d.sync += [active.eq(1), self.fault.eq(0)]
+            m.d.sync += active.eq(1)
         with m.Elif(advance & tag.final):
             m.d.sync += [
-                active.eq(0), self.fault.eq(fault), self.cause.eq(Mux(beyond_a, cause_a, Mux(beyond_b, cause_b, cause_d))),
-                self.address.eq(Mux(beyond_a, addresses["a"], Mux(beyond_b, addresses["b"], addresses["destination"])))]
+                active.eq(0), failed.eq(fault), cause.eq(Mux(beyond_a, cause_a, Mux(beyond_b, cause_b, cause_d))),
+                address.eq(Mux(beyond_a, addresses["a"], Mux(beyond_b, addresses["b"], addresses["destination"])))]
+        m.d.comb += [self.fault.eq(failed), self.cause.eq(cause), self.address.eq(address)]
         return m
 
     def _source_check(self, m: Module, name: str, address: Signal) -> tuple[Signal, Signal]:

@@ -42,7 +42,7 @@ def fusible(nodes: list[Node], step: int) -> bool:
 @dataclasses.dataclass
 class Plan:
     """`resident[tensor]` lies on chip from its producer to its last reader; `spilled[tensor]` is (window, line) in DRAM and
-    passes through two alternating row-band buffers in `bands[step, tensor]`; `band_rows[step]` output rows a band."""
+    passes through alternating row-band buffers in `bands[step, tensor]`; `band_rows[step]` output rows a band."""
 
     resident: dict[str, Layout]
     spilled: dict[str, tuple[int, int]]
@@ -109,7 +109,7 @@ class Planner:
             spilled.append(self._victim(buffers, stuck))
 
     def _bands(self, spilled: list[str], buffers: list[Buffer]) -> tuple[dict[tuple[int, str], list[Layout]], dict[int, int], int | None]:
-        """Two band buffers for each spilled operand of each step; or the step at which not even one row fits."""
+        """Band buffers for each spilled operand of each step, two if it takes several bands; or the step at which not even one row fits."""
         bands: dict[tuple[int, str], list[Layout]] = {}
         rows_of: dict[int, int] = {}
         for step, node in enumerate(self.simple.nodes):
@@ -117,15 +117,20 @@ class Planner:
             if not names:
                 continue
             free = self.limit - sum(buffer.lines for buffer in buffers if buffer.start <= step <= buffer.end)
-            rows = self.simple.tensors[node.output].shape[0]
-            # Half of what is free: fragmentation must not defeat the placement.
-            while rows > 1 and sum(2 * self._band(step, name, rows).lines for name in names) > free * 3 // 4:
+            height = rows = self.simple.tensors[node.output].shape[0]
+
+            def needed(rows: int, step: int = step, names: list[str] = names, height: int = height) -> int:
+                copies = 1 if rows == height else 2
+                return copies * sum(self._band(step, name, rows).lines for name in names)
+
+            # Not all of what is free: fragmentation must not defeat the placement.
+            while rows > 1 and needed(rows) > free * 3 // 4:
                 rows = (rows + 1) // 2
-            if sum(2 * self._band(step, name, rows).lines for name in names) > free:
+            if needed(rows) > free:
                 return bands, rows_of, step
             rows_of[step] = rows
             for name in names:
-                bands[step, name] = [self._band(step, name, rows)] * 2
+                bands[step, name] = [self._band(step, name, rows)] * (1 if rows == height else 2)
         return bands, rows_of, None
 
     def _victim(self, buffers: list[Buffer], stuck: int | None) -> str:

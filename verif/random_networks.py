@@ -1,0 +1,184 @@
+"""Random integer networks over every operator, for tests of compiler, golden machine and RTL."""
+
+import numpy as np
+from weft.gen.graph import (
+    Add,
+    AveragePool,
+    Conv,
+    Graph,
+    MaxPool,
+    Node,
+    Rescale,
+    Reshape,
+    Scale,
+    Softmax,
+    Tensor,
+)
+from weft.gen.isa import Rounding
+
+Shape = tuple[int, int, int]
+
+
+class RandomNetwork:
+    """Builds a graph node by node. Everything follows from the seed; `size` bounds height and width of the input."""
+
+    def __init__(self, seed: int, *, size: int = 12, nodes: int = 6) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.tensors: dict[str, Tensor] = {}
+        self.nodes: list[Node] = []
+        shape = (int(self.rng.integers(1, size + 1)), int(self.rng.integers(1, size + 1)), int(self.rng.integers(1, 9)))
+        last = self._tensor("input", shape)
+        for _ in range(nodes):
+            last = self._append(last)
+        last = self._head(last)
+        self.graph = Graph(
+            name=f"random-{seed}", tensors=self.tensors, nodes=tuple(self.nodes), input="input", outputs=(last,),
+            input_shape=(1, *shape), output_shapes=((1, *self.tensors[last].shape),), layout="nhwc", engine="tflite-micro",
+            output_float=(False,))
+
+    # -- helpers ----------------------------------------------------------------------------------------
+    def _int(self, low: int, high: int) -> int:
+        """Uniform in low .. high, both included."""
+        return int(self.rng.integers(low, high + 1))
+
+    def _tensor(self, name: str, shape: Shape) -> str:
+        self.tensors[name] = Tensor(name, shape, 0.1, self._int(-128, 127))
+        return name
+
+    def _name(self) -> str:
+        return f"t{len(self.nodes)}"
+
+    def _clamp(self) -> tuple[int, int]:
+        return (-128, 127) if self.rng.random() < 0.5 else (self._int(-128, -20), self._int(20, 127))
+
+    def _requantisation(self, reduction: int, channels: int) -> Scale:
+        """A scale that brings sums of `reduction` products back to about eight bits."""
+        rounding = Rounding(self._int(0, 4))
+        strength = 1 / (60 * np.sqrt(reduction)) * self.rng.uniform(0.5, 2, channels)
+        exponent = np.ceil(np.log2(strength)).astype(int)
+        bits = 23 if rounding is Rounding.FLOAT32 else 30
+        multiplier = np.round(strength / 2.0**exponent * 2**bits).astype(np.int64).astype(np.int32)
+        return Scale(multiplier=multiplier, right=bits - exponent, left=np.zeros(channels, np.int32), rounding=rounding,
+                     pre=self.rng.integers(-2000, 2000, channels).astype(np.int32))
+
+    # -- operators --------------------------------------------------------------------------------------
+    def _append(self, source: str) -> str:
+        height, width, _ = self.tensors[source].shape
+        choices = [self._conv, self._conv, self._conv, self._rescale]
+        if height * width > 1:
+            choices += [self._max_pool, self._average_pool]
+        same = [name for name, tensor in self.tensors.items() if tensor.shape == self.tensors[source].shape and name != source]
+        if same:
+            choices += [self._add] * 3
+        return choices[self._int(0, len(choices) - 1)](source)
+
+    def _window(self, source: str, most: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int, int, int]]:
+        height, width, _ = self.tensors[source].shape
+        kernel = (self._int(1, min(most, height)), self._int(1, min(most, width)))
+        stride = (self._int(1, 2), self._int(1, 2))
+        padding = tuple(self._int(0, (kernel[axis % 2] - 1)) for axis in range(4))
+        return kernel, stride, padding  # type: ignore[return-value]
+
+    @staticmethod
+    def _extent(size: int, kernel: int, stride: int, before: int, after: int) -> int:
+        return (size + before + after - kernel) // stride + 1
+
+    def _conv(self, source: str) -> str:
+        height, width, channels = self.tensors[source].shape
+        kernel, stride, padding = self._window(source, 4)
+        dilation = (self._int(1, 2) if 2 * (kernel[0] - 1) < height else 1, self._int(1, 2) if 2 * (kernel[1] - 1) < width else 1)
+        reach = tuple((kernel[axis] - 1) * dilation[axis] + 1 for axis in range(2))
+        outputs = self._int(1, 40)
+        shape = (self._extent(height, reach[0], stride[0], padding[0], padding[2]),
+                 self._extent(width, reach[1], stride[1], padding[1], padding[3]), outputs)
+        limit = 255 if self.rng.random() < 0.2 else 127
+        weights = self.rng.integers(-limit, limit + 1, (outputs, *kernel, channels)).astype(np.int16)
+        low, high = self._clamp()
+        name = self._name()
+        self.nodes.append(Conv(
+            name=name, source="CONV_2D", inputs=(source,), output=self._tensor(name, shape), weights=weights,
+            scale=self._requantisation(kernel[0] * kernel[1] * channels, outputs), zero_point=self.tensors[name].zero_point,
+            low=low, high=high, stride=stride, dilation=dilation, padding=padding))
+        return name
+
+    def _add(self, source: str) -> str:
+        shape = self.tensors[source].shape
+        other = [name for name, tensor in self.tensors.items() if tensor.shape == shape and name != source]
+        partner, name = other[self._int(0, len(other) - 1)], self._name()
+        inputs = (source, partner) if self.rng.random() < 0.5 else (partner, source)
+        self._tensor(name, shape)
+
+        def operand(tensor: str) -> Scale:
+            return Scale(multiplier=self._int(1 << 29, (1 << 30)), left=20, right=31, pre=-self.tensors[tensor].zero_point,
+                         rounding=Rounding.DOUBLE)
+
+        low, high = self._clamp()
+        self.nodes.append(Add(
+            name=name, source="ADD", inputs=inputs, output=name, scale_a=operand(inputs[0]), scale_b=operand(inputs[1]),
+            scale=Scale(multiplier=self._int(1 << 30, (1 << 31) - 1), right=31 + 19, rounding=Rounding.DOUBLE),
+            zero_point=self.tensors[name].zero_point, low=low, high=high))
+        return name
+
+    def _rescale(self, source: str) -> str:
+        name, shape = self._name(), self.tensors[source].shape
+        self._tensor(name, shape)
+        first = Scale(multiplier=self._int(1 << 18, 1 << 20), pre=-self.tensors[source].zero_point)
+        second = Scale(right=20, rounding=Rounding.HALF_UP,
+                       pre=self.rng.integers(-(1 << 24), 1 << 24, shape[2]).astype(np.int32) if self.rng.random() < 0.5 else 77)
+        if self.rng.random() < 0.3:
+            second = Scale()
+            first = Scale(multiplier=1 << 30, left=8, right=31 + 8, rounding=Rounding.DOUBLE, pre=-self.tensors[source].zero_point)
+        low, high = self._clamp()
+        self.nodes.append(Rescale(name=name, source="QUANTIZE", inputs=(source,), output=name, first=first, second=second,
+                                  zero_point=self.tensors[name].zero_point, low=low, high=high))
+        return name
+
+    def _pool_shape(self, source: str) -> tuple[Shape, tuple[int, int], tuple[int, int], tuple[int, int, int, int]]:
+        height, width, channels = self.tensors[source].shape
+        kernel, stride, padding = self._window(source, 3)
+        shape = (self._extent(height, kernel[0], stride[0], padding[0], padding[2]),
+                 self._extent(width, kernel[1], stride[1], padding[1], padding[3]), channels)
+        return shape, kernel, stride, padding
+
+    def _max_pool(self, source: str) -> str:
+        shape, kernel, stride, padding = self._pool_shape(source)
+        name = self._tensor(self._name(), shape)
+        self.nodes.append(MaxPool(name=name, source="MAX_POOL_2D", inputs=(source,), output=name, kernel=kernel, stride=stride,
+                                  padding=padding))
+        return name
+
+    def _average_pool(self, source: str) -> str:
+        shape, kernel, stride, padding = self._pool_shape(source)
+        name = self._tensor(self._name(), shape)
+        self.nodes.append(AveragePool(name=name, source="AVERAGE_POOL_2D", inputs=(source,), output=name, kernel=kernel, stride=stride,
+                                      padding=padding))
+        return name
+
+    def _head(self, source: str) -> str:
+        """Flatten, classify, softmax."""
+        height, width, channels = self.tensors[source].shape
+        size, flat = height * width * channels, self._name()
+        self._tensor(flat, (1, 1, size))
+        order = self.rng.permutation(size) if self.rng.random() < 0.5 else None
+        self.nodes.append(Reshape(name=flat, source="RESHAPE", inputs=(source,), output=flat, order=order))
+        # A view keeps the meaning of the values.
+        self.tensors[flat] = Tensor(flat, (1, 1, size), 0.1, self.tensors[source].zero_point)
+        classes, name = self._int(2, 40), self._name()
+        self._tensor(name, (1, 1, classes))
+        self.nodes.append(Conv(
+            name=name, source="FULLY_CONNECTED", inputs=(flat,), output=name, scale=self._requantisation(size, classes),
+            weights=self.rng.integers(-127, 128, (classes, 1, 1, size)).astype(np.int16),
+            zero_point=self.tensors[name].zero_point, low=-128, high=127))
+        if self.rng.random() < 0.5:
+            return name
+        result = self._name()
+        self.tensors[result] = Tensor(result, (1, 1, classes), 1 / 256, -128)
+        # exp(d / 16) for d = -255 .. 0 in Q0.31, indexed by d & 255; a sum of exponentials is never zero.
+        distance = np.where(np.arange(256) == 0, 0, np.arange(256) - 256)
+        exponentials = np.minimum(np.round(np.exp(distance / 16) * 2.0**31), 2**31 - 1).astype(np.int64).astype(np.int32)
+        self.nodes.append(Softmax(name=result, source="SOFTMAX", inputs=(name,), output=result, exponentials=exponentials))
+        return result
+
+    def sample(self) -> np.ndarray:
+        """A random input, held int8 (H, W, C)."""
+        return self.rng.integers(-128, 128, self.tensors["input"].shape).astype(np.int8)

@@ -49,17 +49,17 @@ def test_random_network(name: str, seed: int) -> None:
     check(network.graph, network.sample(), configuration(name))
 
 
-@pytest.mark.parametrize("seed", range(100, 112))
+@pytest.mark.parametrize("seed", range(100, 108))
 def test_spilled_network(seed: int) -> None:
     """Little scratchpad: tensors go through DRAM in row bands."""
-    network = RandomNetwork(seed, size=24, nodes=5)
+    network = RandomNetwork(seed, size=40, nodes=4)
     check(network.graph, network.sample(), configuration("tiny4", kib=16))
 
 
 def test_spilling_does_happen() -> None:
-    spilled = sum(bool(compile_network(RandomNetwork(seed, size=24, nodes=5).graph, configuration("tiny4", kib=16)).spilled)
-                  for seed in range(100, 112))
-    assert spilled >= 3
+    spilled = sum(bool(compile_network(RandomNetwork(seed, size=40, nodes=4).graph, configuration("tiny4", kib=16)).spilled)
+                  for seed in range(100, 108))
+    assert spilled >= 3, "the seeds no longer exercise spilling"
 
 
 @pytest.mark.parametrize("seed", range(200, 206))

@@ -29,7 +29,8 @@ class Fetch(wiring.Component):
     the program or the window is read. A fault is reported in its place in the stream, after all instructions before it were taken:
     what lies behind a HALT does no harm, unless it does so on the bus.
 
-    Faults: PROGRAM_END at pc = `length`; WINDOW at the first instruction that window 0 does not hold whole or may not be read;
+    Faults: PROGRAM_END at pc = `length`; WINDOW at the first instruction that window 0 does not hold whole or may not be read,
+    or that lies beyond the end of the bus's address space;
     READ_SLVERR and READ_DECERR at the first instruction with a beat that was answered so. The address is the instruction's byte
     offset in the window, zero for PROGRAM_END.
 
@@ -70,7 +71,8 @@ class Fetch(wiring.Component):
         wanted = Signal(range(LONGEST_PROGRAM * isa.WORD_BYTES // line + 2))  # lines of the program
         held = Signal(33 - shift)  # lines of the window from the program's first one on
         remaining = Signal.like(wanted)  # lines not asked for yet
-        next_line = Signal(config.axi.address_bits - shift, reset_less=True)  # bus address of the next burst
+        next_line = Signal(config.axi.address_bits - shift + 1, reset_less=True)  # bus address of the next burst, with carry
+        above = Signal.like(next_line)  # lines from there to the end of the bus's address space
         free = Signal(range(capacity + 1))  # beats of the buffer not promised to a burst
         flying = Signal(range(capacity + 1))  # beats asked for and not received
         broken, response = Signal(), Signal(2, reset_less=True)
@@ -89,7 +91,12 @@ class Fetch(wiring.Component):
                     next_line.eq(self.window.base[shift:] + first)]
                 m.next = "COUNT"
             with m.State("COUNT"):
-                m.d.sync += wanted.eq((limit * isa.WORD_BYTES + (line - 1)) >> shift)
+                space = C(1 << (config.axi.address_bits - shift))
+                m.d.sync += [wanted.eq((limit * isa.WORD_BYTES + (line - 1)) >> shift),
+                             above.eq(Mux(next_line[-1], 0, space - next_line))]
+                m.next = "CLIP"
+            with m.State("CLIP"):
+                m.d.sync += held.eq(Mux(above < held, above, held))
                 m.next = "LIMIT"
             with m.State("LIMIT"):
                 m.d.sync += remaining.eq(Mux(held < wanted, held, wanted))
@@ -109,7 +116,7 @@ class Fetch(wiring.Component):
             self.outstanding.eq(flying != 0)]
         with m.If(issue):
             m.d.sync += [
-                ar.payload.address.eq(Cat(C(0, shift), next_line)), ar.payload.length.eq(length - 1), ar.payload.id.eq(ID_FETCH),
+                ar.payload.address.eq(Cat(C(0, shift), next_line[:-1])), ar.payload.length.eq(length - 1), ar.payload.id.eq(ID_FETCH),
                 next_line.eq(next_line + length), remaining.eq(remaining - length), ar.valid.eq(1)]
         with m.Elif(ar.ready):
             m.d.sync += ar.valid.eq(0)

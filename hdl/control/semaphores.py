@@ -8,9 +8,13 @@ from weft.hdl.interfaces import RetireSignature
 
 
 class Semaphores(wiring.Component):
-    """One counter of isa.SEMAPHORE_BITS for each ordered pair (from, to) of units, 16 in all; zero after reset.
+    """One counter for each ordered pair (from, to) of units, 16 in all; zero after reset.
 
     A retiring instruction adds one, a gate takes one; both in one cycle leave the count. A change is visible in the next cycle.
+
+    Parameters
+    ----------
+    bits: width of a counter.
 
     Members
     -------
@@ -21,7 +25,8 @@ class Semaphores(wiring.Component):
     overflow: bit u: unit u retires an instruction that would take a semaphore past its maximum; the count stays.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bits: int = SEMAPHORE_BITS) -> None:
+        self._bits = bits
         units = range(len(Unit))
         super().__init__({
             "clear": In(1), **{f"retire_{unit}": In(RetireSignature()) for unit in units},
@@ -34,7 +39,7 @@ class Semaphores(wiring.Component):
         for source in Unit:
             retire, overflows = getattr(self, f"retire_{source.value}"), []
             for target in Unit:
-                count = Signal(SEMAPHORE_BITS, name=f"{source.name.lower()}_to_{target.name.lower()}")
+                count = Signal(self._bits, name=f"{source.name.lower()}_to_{target.name.lower()}")
                 up, down, overflow = Signal(), Signal(), Signal()
                 m.d.comb += [
                     up.eq(retire.valid & retire.signal[target]), down.eq(getattr(self, f"take_{target.value}")[source]),

@@ -210,7 +210,7 @@ def test_a_waiting_head_shows_in_the_status():
 
 
 def test_a_semaphore_overflows_at_its_maximum():
-    dut, maximum = Semaphores(), (1 << isa.SEMAPHORE_BITS) - 1
+    dut, maximum = Semaphores(bits=6), 63
 
     async def testbench(ctx):
         ctx.set(dut.retire_1.valid, 1)

@@ -28,19 +28,19 @@ class Run:
     memory: ReadMemory
 
 
-def _fetch(config, program, *, offset=0, length=None, size=None, readable=True, bad=(), pause=0.3, stall=0.3, take=None, runs=1):
+def _fetch(config, program, *, offset=0, length=None, size=None, readable=True, bad=(), pause=0.3, stall=0.3, take=None, runs=1, base=BASE):
     """Run `program` (words) at `offset` of a window of `size` bytes until the fault, or until `take` instructions were taken and
     dispatch stopped fetch; that `runs` times."""
     chance, dut, result = random.Random(7), Fetch(config), []
     length = len(program) if length is None else length
     image = bytes(offset) + b"".join(word.to_bytes(WORD_BYTES, "little") for word in program)
     size = (len(image) + config.line_bytes - 1) // config.line_bytes * config.line_bytes if size is None else size
-    memory = ReadMemory(dut.axi, image + bytes(4096), line_bytes=config.line_bytes, burst_beats=config.axi.burst_beats, base=BASE,
+    memory = ReadMemory(dut.axi, image + bytes(4096), line_bytes=config.line_bytes, burst_beats=config.axi.burst_beats, base=base,
                         pause=pause)
     memory.responses = dict(bad)
 
     async def testbench(ctx):
-        for target, value in ((dut.offset, offset), (dut.length, length), (dut.window.base, BASE), (dut.window.size, size),
+        for target, value in ((dut.offset, offset), (dut.length, length), (dut.window.base, base), (dut.window.size, size),
                               (dut.window.read, readable), (dut.stop, 1)):
             ctx.set(target, value)
         for _ in range(runs):
@@ -77,8 +77,8 @@ def _fetch(config, program, *, offset=0, length=None, size=None, readable=True, 
     simulator.add_testbench(memory.serve, background=True)
     simulator.run()
     assert all(identifier == ID_FETCH for *_, identifier in memory.requests)
-    end = BASE + min(size, -(-(offset + WORD_BYTES * length) // config.line_bytes) * config.line_bytes)
-    assert all(BASE + offset <= address and address + beats * config.line_bytes <= end for address, beats, _ in memory.requests)
+    end = base + min(size, -(-(offset + WORD_BYTES * length) // config.line_bytes) * config.line_bytes)
+    assert all(base + offset <= address and address + beats * config.line_bytes <= end for address, beats, _ in memory.requests)
     return result
 
 
@@ -112,6 +112,13 @@ def test_the_window_ends_first(rows, size, first):
 def test_an_offset_behind_the_window():
     (run,) = _fetch(_config(16), _program(4), offset=0x100, size=0x80)
     assert (run.words, run.fault, run.memory.requests) == ([], (Cause.WINDOW, 0, 0x100), [])
+
+
+def test_the_bus_ends_inside_the_window():
+    program = _program(40)
+    (run,) = _fetch(_config(16), program, offset=0x20, base=(1 << 32) - 0x80)
+    assert run.words == program[:6]
+    assert run.fault == (Cause.WINDOW, 6, 0x20 + 16 * 6)
 
 
 def test_no_permission():

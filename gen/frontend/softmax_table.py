@@ -17,8 +17,8 @@ BARREL = {-2: 1672461947, -1: 1302514674, 0: 790015084, 1: 290630308, 2: 3933253
 
 
 def _multiply_high(a: int, b: int) -> int:
-    """a * b in Q0.31, halves away from zero."""
-    return _divide(a * b, 31)
+    """a * b / 2**31, halves towards plus infinity: gemmlowp's SaturatingRoundingDoublingHighMul."""
+    return (a * b + (1 << 30)) >> 31
 
 
 def _divide(value: int, exponent: int) -> int:

@@ -36,8 +36,12 @@ def scale(x: NDArray[np.integer], parameters: Scale) -> Int64:
 
 
 def multiply_high(a: Int64, b: Int64) -> Int64:
-    """SaturatingRoundingDoublingHighMul: a * b / 2**31, halves away from zero, saturated to 32 bits."""
-    return np.minimum(rounding.half_away(np.asarray(a, dtype=np.int64) * b, np.int64(31)), INT32_MAX)
+    """SaturatingRoundingDoublingHighMul: a * b / 2**31, halves towards plus infinity, saturated to 32 bits.
+
+    gemmlowp adds 2**30 to a product that is not negative and 1 - 2**30 to a negative one, then divides towards zero: a tie
+    goes up in both cases.
+    """
+    return np.minimum(rounding.half_up(np.asarray(a, dtype=np.int64) * b, np.int64(31)), INT32_MAX)
 
 
 def rounding_divide_by_power(x: Int64, exponent: Int64) -> Int64:

@@ -1,0 +1,38 @@
+"""onnxruntime's float32 formulas for element-wise 8-bit operators, as tables over all operands.
+
+Found by comparing every operand with onnxruntime on x86-64 (AVX2 kernels); its Arm kernels round differently. A fused
+multiply-add rounds once: the product of an 8-bit integer and a float32 is exact in float64, as is its sum, to well below the last bit.
+"""
+
+import numpy as np
+from weft.gen.frontend.ends import UNSIGNED_OFFSET, quantise
+from weft.gen.frontend.fit import HELD
+from weft.gen.graph import Tensor
+
+
+def _file_values(tensor: Tensor, held: np.ndarray) -> np.ndarray:
+    return held + UNSIGNED_OFFSET * tensor.unsigned
+
+
+def _multiply_add(values: np.ndarray, factor: np.float32, addend: np.ndarray) -> np.ndarray:
+    return (values.astype(np.float64) * np.float64(factor) + addend.astype(np.float64)).astype(np.float32)
+
+
+def add_table(outer: Tensor, outer_held: np.ndarray, inner: Tensor, inner_held: np.ndarray, output: Tensor) -> np.ndarray:
+    """Held outputs of QLinearAdd: rint(fma(outer, ro, fma(inner, ri, F))), F = z - (ro * zo + ri * zi), all in the file's domain.
+
+    `outer_held` and `inner_held` broadcast. Operand A is the outer one, unless it is a constant that is broadcast.
+    """
+    ratio_outer, ratio_inner = (np.float32(t.scale) / np.float32(output.scale) for t in (outer, inner))
+    offset = UNSIGNED_OFFSET * output.unsigned
+    zero_outer, zero_inner = (np.float32(_file_values(t, np.int64(t.zero_point))) for t in (outer, inner))
+    fixed = np.float32(output.zero_point + offset) - (ratio_outer * zero_outer + ratio_inner * zero_inner)
+    total = _multiply_add(_file_values(outer, outer_held), ratio_outer,
+                          _multiply_add(_file_values(inner, inner_held), ratio_inner, fixed))
+    return np.clip(np.rint(total).astype(np.int64) - offset, -128, 127)
+
+
+def requantise_table(source: Tensor, output: Tensor) -> np.ndarray:
+    """Held outputs (256,) of DequantizeLinear followed by QuantizeLinear."""
+    real = (HELD - source.zero_point).astype(np.float32) * np.float32(source.scale)
+    return quantise(real, output.scale, output.zero_point, "half_even")

@@ -20,9 +20,10 @@ Shape = tuple[int, int, int]
 
 
 class RandomNetwork:
-    """Builds a graph node by node. Everything follows from the seed; `size` bounds height and width of the input."""
+    """Builds a graph node by node. Everything follows from the seed; `size` bounds height and width of the input; `head` ends it
+    with flattening, a fully connected layer and perhaps softmax."""
 
-    def __init__(self, seed: int, *, size: int = 12, nodes: int = 6) -> None:
+    def __init__(self, seed: int, *, size: int = 12, nodes: int = 6, head: bool = True) -> None:
         self.rng = np.random.default_rng(seed)
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
@@ -30,7 +31,8 @@ class RandomNetwork:
         last = self._tensor("input", shape)
         for _ in range(nodes):
             last = self._append(last)
-        last = self._head(last)
+        if head:
+            last = self._head(last)
         self.graph = Graph(
             name=f"random-{seed}", tensors=self.tensors, nodes=tuple(self.nodes), input="input", outputs=(last,),
             input_shape=(1, *shape), output_shapes=((1, *self.tensors[last].shape),), layout="nhwc", engine="tflite-micro",

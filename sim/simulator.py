@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.errors import ToolError

@@ -1,0 +1,100 @@
+"""`weft explain`: what a word means."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from weft.gen.cli.console import JSON, emit
+from weft.gen.errors import WeftError, nearest
+
+Topics = dict[str, Callable[[], dict[str, Any]]]
+
+
+def explain(topic: str = typer.Argument(None, metavar="TOPIC", help="Option, instruction, register, unit state or error cause.",
+                                        show_default=False), as_json: bool = JSON) -> None:
+    """Explain an option, instruction, register or error.
+
+    Without TOPIC, list all topics."""
+    topics = _topics()
+    if topic is None:
+        names = sorted(topics)
+        emit({"topics": names}) if as_json else print("\n".join(names))
+        return
+    names = {name.lower(): name for name in topics}
+    if topic.lower() not in names:
+        raise WeftError(f"unknown topic {topic!r}", where="weft explain", why="topics are options, instructions, registers, states and causes",
+                        fix=_suggestion(topic, topics))
+    found = topics[names[topic.lower()]]()
+    if as_json:
+        emit(found)
+        return
+    print(f"{found.pop('topic')}: {found.pop('kind')}")
+    for name, value in found.items():
+        if isinstance(value, dict):
+            print(f"  {name}:")
+            width = max(map(len, value), default=0)
+            print("\n".join(f"    {key:<{width}}  {text}" for key, text in value.items()))
+        else:
+            print(f"  {name}: {value}")
+
+
+def _suggestion(topic: str, topics: Topics) -> str:
+    close = nearest(topic, [*topics, *(name.lower() for name in topics)])
+    return close if close.startswith("did") else "run `weft explain` for all topics"
+
+
+def _topics() -> Topics:
+    """Name -> what makes its description. States and causes are prefixed where a register or instruction has the name too."""
+    from weft.gen import csr, isa  # noqa: PLC0415
+    from weft.gen.config import sections  # noqa: PLC0415
+
+    topics: Topics = {}
+    for section, kind in sections().items():
+        for option in dataclasses.fields(kind):
+            topics[f"{section}.{option.name}"] = lambda section=section, option=option: _option(section, option)
+    for register in csr.REGISTERS:
+        topics[register.name] = lambda register=register: {
+            "topic": register.name, "kind": "register", "offset": f"{register.offset:#05x}", "access": register.access, "meaning": register.doc,
+            **({"fields": {f"{bits.name} [{bits.low + bits.width - 1}:{bits.low}]": bits.doc for bits in register.bits}} if register.bits else {})}
+    for instruction in isa.INSTRUCTIONS:
+        topics[instruction.name] = lambda instruction=instruction: {
+            "topic": instruction.name, "kind": f"instruction of the {_queue(instruction.unit)} queue", "opcode": f"{instruction.opcode:#04x}",
+            "meaning": instruction.doc,
+            **({"fields": {f"{field.name} [{field.bits}{' signed' if field.signed else ''}]": field.doc for field in instruction.fields}}
+               if instruction.fields else {})}
+    comments = {"cause": ("error cause", isa.Cause), "state": ("state of a unit", isa.State), "rounding": ("rounding mode", isa.Rounding),
+                "alu": ("operation of the vector unit", isa.Alu)}
+    for prefix, (kind, members) in comments.items():
+        for member in members:
+            topics[f"{prefix}.{member.name}"] = lambda prefix=prefix, kind=kind, member=member: {
+                "topic": f"{prefix}.{member.name}", "kind": kind, "number": member.value, "meaning": _comment(member)}
+    return topics
+
+
+def _option(section: str, option: Any) -> dict[str, Any]:
+    meta = option.metadata
+    legal = "any"
+    if meta["choices"]:
+        legal = ", ".join(map(repr, meta["choices"]))
+    elif meta["low"] is not None:
+        legal = f"{meta['low']} .. {meta['high']}" + (", a power of two" if meta["power"] else "")
+    return {"topic": f"{section}.{option.name}", "kind": "configuration option", "meaning": meta["doc"], "default": option.default, "legal": legal}
+
+
+def _queue(unit: int) -> str:
+    from weft.gen import isa  # noqa: PLC0415
+
+    return "control" if unit == isa.CONTROL else isa.Unit(unit).name.lower()
+
+
+def _comment(member: Any) -> str:
+    """The comment that stands beside an enumeration's member: the one place where it is described."""
+    import inspect  # noqa: PLC0415
+
+    for line in inspect.getsource(type(member)).splitlines():
+        code, _, comment = line.partition("#")
+        if code.split("=")[0].strip() == member.name:
+            return comment.strip() or member.name.replace("_", " ").lower()
+    return member.name.replace("_", " ").lower()

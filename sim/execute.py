@@ -1,0 +1,124 @@
+"""Runs samples of a compiled network on the RTL and on the golden machine, in this process or in several."""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from weft.gen.compiler.network import CompiledNetwork
+from weft.gen.errors import WeftError
+from weft.sim.check import GoldenDevice, Mismatch, compare
+from weft.sim.device import DeviceError, RtlDevice, WindowSpec
+from weft.sim.profile import Profile
+from weft.sim.simulator import Simulator
+
+IMAGE, INPUT, OUTPUT, SPILL = range(4)  # what the four windows hold
+PARALLEL_CYCLES = 4_000_000  # below this a second process costs more than it saves
+HANG_FACTOR, HANG_MINIMUM = 200, 5_000_000  # cycles after which a run is given up, against the compiler's estimate
+
+
+class DeviceFailure(WeftError):
+    """The accelerator reported an error for a program that the compiler wrote: a bug in weft."""
+
+    exit_code = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class DramTiming:
+    """Bandwidth that reads and writes share, and cycles from a read address to its first beat."""
+
+    bytes_per_cycle: int = 16
+    latency: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleResult:
+    """One inference. `spill` are the bytes of window 3; the profile is kept of the first sample only."""
+
+    index: int
+    cycles: int
+    output: bytes
+    spill: bytes
+    counters: dict[str, int]
+    mismatches: list[Mismatch]
+    seconds: float
+    profile: Profile | None
+
+
+class Executor:
+    """One simulated accelerator with a network loaded, and the golden machine beside it."""
+
+    def __init__(self, network: CompiledNetwork, timing: DramTiming, *, trace: bool = False, check: bool = True) -> None:
+        self.network = network
+        windows = [WindowSpec(size, read, write) for size, read, write in
+                   zip(network.window_bytes, network.WINDOW_READ, network.WINDOW_WRITE, strict=True)]
+        self.simulator = Simulator(network.config, trace=trace)
+        self.simulator.set_dram_timing(bytes_per_cycle=timing.bytes_per_cycle, latency=timing.latency)
+        limit = max(HANG_MINIMUM, HANG_FACTOR * sum(layer.estimated_cycles for layer in network.layers))
+        self.device = RtlDevice(self.simulator, windows, max_cycles=limit)
+        self.golden = GoldenDevice(network.config, windows) if check else None
+        for device in filter(None, (self.device, self.golden)):
+            device.write_window(IMAGE, network.image)
+
+    def run(self, index: int, packed: bytes) -> SampleResult:
+        """Run sample `index`, given as the bytes of the input window. Raises `DeviceFailure` if the accelerator stops."""
+        before = self.simulator.seconds
+        self.device.write_window(INPUT, packed)
+        result = self.device.run(len(self.network.program))
+        if result.error or result.profile is None:
+            raise _failure(index, result.error, "RTL")
+        mismatches = []
+        if self.golden:
+            self.golden.write_window(INPUT, packed)
+            expected = self.golden.run(len(self.network.program))
+            if expected.error:
+                raise _failure(index, expected.error, "golden machine")
+            mismatches = compare(index, self.device, self.golden, (OUTPUT, SPILL))
+        return SampleResult(index, result.counters.get("CYCLES", result.profile.cycles), self.device.read_window(OUTPUT),
+                            self.device.read_window(SPILL), result.counters, mismatches, self.simulator.seconds - before,
+                            result.profile if index == 0 else None)
+
+
+def execute(network: CompiledNetwork, packed: Sequence[bytes], timing: DramTiming, *,
+            progress: Callable[[int], None] = lambda done: None) -> list[SampleResult]:
+    """Every sample, in order. Runs two or more processes if the work is long enough to pay for them."""
+    work = sum(layer.estimated_cycles for layer in network.layers) * len(packed)
+    workers = min(len(packed), len(os.sched_getaffinity(0)))
+    if workers < 2 or work < PARALLEL_CYCLES:
+        executor, results = Executor(network, timing), []
+        with contextlib.closing(executor.simulator):
+            for index, data in enumerate(packed):
+                results.append(executor.run(index, data))
+                progress(len(results))
+        return results
+    # Fresh interpreters: the compiled model and its threads must not be forked.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(network, timing)) as pool:
+        futures = [pool.submit(_work, index, data) for index, data in enumerate(packed)]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                progress(done)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+_executor: list[Executor] = []  # of a worker process
+
+
+def _start(network: CompiledNetwork, timing: DramTiming) -> None:
+    _executor.append(Executor(network, timing))
+
+
+def _work(index: int, packed: bytes) -> SampleResult:
+    return _executor[0].run(index, packed)
+
+
+def _failure(index: int, error: DeviceError | None, who: str) -> DeviceFailure:
+    return DeviceFailure(f"{who} stopped on sample {index}: {error}", where="simulation",
+                         why="the compiler's program asked for something that the accelerator refuses",
+                         fix="this is a bug in weft: report the network and the configuration")

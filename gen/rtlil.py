@@ -92,11 +92,11 @@ def number_ports(modules: list[Module]) -> None:
         unnamed = [wire for wire in _wires(module) if wire.startswith("\\port$")]
         ports[module.name] = {wire: f"\\port_{number}" for number, wire in enumerate(unnamed, 1)}
     for module in modules:
-        _rename(module, ports[module.name])
         for position, item in enumerate(module.items):
             if (instance := _INSTANCE.search(item)) and (names := ports.get(instance[1])):
                 module.items[position] = re.sub(r"(?<=^    connect )\S+", lambda port, names=names: names.get(port[0], port[0]),
                                                 item, flags=re.MULTILINE)
+        _rename(module, ports[module.name])  # last: a port of the module may have the name of its instance's port
 
 
 def remove_checks(module: Module) -> None:

@@ -19,14 +19,14 @@ def _multiply_add(values: np.ndarray, factor: np.float32, addend: np.ndarray) ->
 
 
 def add_table(outer: Tensor, outer_held: np.ndarray, inner: Tensor, inner_held: np.ndarray, output: Tensor) -> np.ndarray:
-    """Held outputs of QLinearAdd: rint(fma(outer, ro, fma(inner, ri, F))), F = z - (ro * zo + ri * zi), all in the file's domain.
+    """Held outputs of QLinearAdd: rint(fma(outer, ro, fma(inner, ri, F))), F = z - fma(zo, ro, zi * ri), all in the file's domain.
 
     `outer_held` and `inner_held` broadcast. Operand A is the outer one, unless it is a constant that is broadcast.
     """
     ratio_outer, ratio_inner = (np.float32(t.scale) / np.float32(output.scale) for t in (outer, inner))
     offset = UNSIGNED_OFFSET * output.unsigned
     zero_outer, zero_inner = (np.float32(_file_values(t, np.int64(t.zero_point))) for t in (outer, inner))
-    fixed = np.float32(output.zero_point + offset) - (ratio_outer * zero_outer + ratio_inner * zero_inner)
+    fixed = np.float32(output.zero_point + offset) - _multiply_add(zero_outer, ratio_outer, ratio_inner * zero_inner)
     total = _multiply_add(_file_values(outer, outer_held), ratio_outer,
                           _multiply_add(_file_values(inner, inner_held), ratio_inner, fixed))
     return np.clip(np.rint(total).astype(np.int64) - offset, -128, 127)

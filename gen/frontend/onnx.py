@@ -9,23 +9,27 @@ from weft.gen.frontend.builder import GraphBuilder, file_order, hold_shape
 from weft.gen.frontend.ends import UNSIGNED_OFFSET
 from weft.gen.frontend.onnx_file import OnnxFile, OnnxNode, Port, read_onnx
 from weft.gen.frontend.onnx_ops import CONVERTERS
-from weft.gen.frontend.onnx_qdq import integer_nodes
+from weft.gen.frontend.onnx_qdq import LIMITS, QUANTISED, REQUANTISE, integer_nodes
 from weft.gen.frontend.refusal import Refusals, Unsupported, require
 from weft.gen.graph import Graph, Reshape, Tensor
 
 ENGINE, LAYOUT = "onnxruntime", "nchw"
-FLOAT = "float32 operator: no pattern DequantizeLinear -> it -> QuantizeLinear that has an exact integer form"
+FLOAT = "float32 operator, not in a pattern DequantizeLinear -> it -> QuantizeLinear that has an exact integer form"
+PATTERNS = (*QUANTISED, *LIMITS)
+SUPPORTED = (*(name for name in CONVERTERS if name != REQUANTISE), *(f"quantised {name}" for name in PATTERNS))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Value:
     """A tensor of the file: which graph tensor holds it, its shape in the file, and for each of its elements in the file's order
-    the index in the held tensor. `real`: float32 in the file, so that only views and conversions may touch it."""
+    the index in the held tensor. `real`: float32 in the file, so that only views and conversions may touch it; `raw`: the network's
+    float32 input, which the host quantises, or a view of it."""
 
     held: str
     shape: tuple[int, ...]
     order: np.ndarray
     real: bool = False
+    raw: bool = False
 
 
 class OnnxContext:
@@ -43,7 +47,7 @@ class OnnxContext:
         require(real or port.type in ("int8", "uint8"), f"input {port.name!r} is {port.type}, not float32, int8 or uint8")
         tensor = Tensor(port.name, hold_shape(port.shape, LAYOUT), 1.0, 0, port.type == "uint8")
         self.builder.tensor(tensor)
-        self.values[port.name] = Value(port.name, port.shape, file_order(port.shape, LAYOUT), real)
+        self.values[port.name] = Value(port.name, port.shape, file_order(port.shape, LAYOUT), real, real)
 
     def constant(self, name: str, what: str) -> np.ndarray:
         require(name in self.constants, f"{what} {name!r} must be a constant" if name else f"{what} is missing")
@@ -108,7 +112,7 @@ class OnnxContext:
 def load_onnx(data: bytes, path: str) -> Graph:
     """Graph of a .onnx file's bytes. `path` is for messages."""
     file = read_onnx(data, path)
-    refusals = Refusals(path, CONVERTERS)
+    refusals = Refusals(path, SUPPORTED)
     try:
         context = OnnxContext(file)
     except Unsupported as reason:
@@ -136,8 +140,7 @@ def _convert(context: OnnxContext, node: OnnxNode, refusals: Refusals) -> None:
         return  # it reads what an unsupported node should have given, which is on the list already
     try:
         if converter is None:
-            real = any(name in context.real_constants or name in context.values and context.values[name].real for name in node.inputs)
-            raise Unsupported(FLOAT if real else "operator not supported")
+            raise Unsupported(FLOAT if not node.domain and node.operator in PATTERNS else "operator not supported")
         require(node.outputs and node.outputs[0] and not any(node.outputs[1:]), "more than one output")
         converter(context, node)
     except Unsupported as reason:

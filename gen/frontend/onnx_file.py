@@ -78,6 +78,8 @@ def _parse(data: bytes, path: str) -> onnx.ModelProto:
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
         raise WeftError("weights are in another file", where=path, why="external data is not read", fix="save the model in one file")
     try:
+        for value in model.graph.output:  # the checker wants a shape there, onnxruntime does not
+            value.type.tensor_type.shape.SetInParent()
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         raise damaged(path, str(error).strip().splitlines()[0]) from error

@@ -14,7 +14,7 @@ from weft.gen.frontend.mlas import add_table, requantise_table
 from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.onnx_file import OnnxNode
 from weft.gen.frontend.onnx_pool import average_pool, global_average_pool, max_pool, window
-from weft.gen.frontend.onnx_qdq import LIMITED
+from weft.gen.frontend.onnx_qdq import LIMITED, REQUANTISE
 from weft.gen.frontend.onnx_view import VIEWS
 from weft.gen.frontend.refusal import require
 from weft.gen.graph import Add, Conv, Rescale, Scale, Tensor
@@ -176,7 +176,7 @@ def quantize_linear(context: "OnnxContext", node: OnnxNode) -> None:
     value, grid = context.value(node.inputs[0]), context.grid(node.inputs[1], node.inputs[2])
     require(value.real, "the operand is not float32")
     tensor = context.builder.tensors[value.held]
-    if value.held != context.file.input.name:
+    if not value.raw:
         x = context.canonical(f"{node.inputs[0]}#integer", value, None)
         _requantise(context, node, x, value.shape, grid)
         return
@@ -184,7 +184,7 @@ def quantize_linear(context: "OnnxContext", node: OnnxNode) -> None:
         context.unknown.discard(value.held)
         tensor = context.builder.tensors[value.held] = Tensor(tensor.name, tensor.shape, *grid)
     require((tensor.scale, tensor.zero_point, tensor.unsigned) == grid, "the network's input is quantised in two ways")
-    context.values[node.outputs[0]] = dataclasses.replace(value, real=False)
+    context.values[node.outputs[0]] = dataclasses.replace(value, real=False, raw=False)
 
 
 def dequantize_linear(context: "OnnxContext", node: OnnxNode) -> None:
@@ -198,5 +198,5 @@ def dequantize_linear(context: "OnnxContext", node: OnnxNode) -> None:
 CONVERTERS = {
     "QLinearConv": qlinear_conv, "QLinearMatMul": qlinear_matmul, "com.microsoft.QGemm": qgemm, "com.microsoft.QLinearAdd": qlinear_add,
     "MaxPool": max_pool, "com.microsoft.QLinearAveragePool": average_pool, "com.microsoft.QLinearGlobalAveragePool": global_average_pool,
-    "Relu": relu, "Requantize": requantise, "QuantizeLinear": quantize_linear, "DequantizeLinear": dequantize_linear, **VIEWS,
+    "Relu": relu, REQUANTISE: requantise, "QuantizeLinear": quantize_linear, "DequantizeLinear": dequantize_linear, **VIEWS,
 }

@@ -19,6 +19,7 @@ QUANTISED = {
 }
 SAME_GRID = ("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze")
 LIMITS = ("Relu", "Clip")
+REQUANTISE = "Requantise"  # operator that this pass adds: to another scale, through limits
 LIMITED = "limits"  # attribute that this pass adds: real lower and upper limit of the result
 
 
@@ -88,7 +89,7 @@ class _Rewriter:
             same = all(self._value(a) == self._value(b) for a, b in zip(first[1:], scale, strict=True)) and limits == (-np.inf, np.inf)
             return (dataclasses.replace(node, inputs=(first[0], *node.inputs[1:]), outputs=end.outputs), inner) if same else None
         if node.operator in LIMITS:
-            return OnnxNode(node.name, "Requantize", "", (*first, *scale), end.outputs, attributes), inner
+            return OnnxNode(node.name, REQUANTISE, "", (*first, *scale), end.outputs, attributes), inner
         operator, domain, count = QUANTISED[node.operator]
         inputs = list(first)
         if count == 2:

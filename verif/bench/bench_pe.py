@@ -1,0 +1,72 @@
+"""ProcessingElement against integers, in amaranth.sim."""
+
+import random
+
+import pytest
+from amaranth.sim import Simulator
+from weft.hdl.matrix.pe import ProcessingElement
+
+INT8 = range(-128, 128)
+
+
+def _wrap(value, bits):
+    return (value + (1 << (bits - 1))) % (1 << bits) - (1 << (bits - 1))
+
+
+@pytest.mark.parametrize("sum_bits", [16, 20, 32])
+def test_registers_follow_their_definition(sum_bits):
+    dut, chance = ProcessingElement(sum_bits), random.Random(sum_bits)
+
+    async def testbench(ctx):
+        shadow = active = activation = None  # unknown until written
+        for _ in range(3000):
+            inputs = {"activation": chance.choice([-128, 127, chance.choice(INT8)]), "weight": chance.choice([-128, chance.choice(INT8)]),
+                      "load": chance.random() < 0.3, "swap": chance.random() < 0.3,
+                      "sum": chance.randrange(-1 << (sum_bits - 1), 1 << (sum_bits - 1))}
+            for name, value in inputs.items():
+                ctx.set(getattr(dut, name), value)
+            await ctx.tick()
+            if active is not None and activation is not None:
+                assert ctx.get(dut.sum_out) == _wrap(inputs["sum"] + activation * active, sum_bits)
+            activation = inputs["activation"]
+            if inputs["swap"]:
+                active = shadow  # the old one, even if a new one is loaded in this cycle
+            if inputs["load"]:
+                shadow = inputs["weight"]
+            assert ctx.get(dut.activation_out) == activation
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+def test_every_product():
+    """All 65536 pairs, one a cycle, through the latency that the constant states."""
+    dut = ProcessingElement(16)
+
+    async def testbench(ctx):
+        expected = []
+        for weight in INT8:
+            ctx.set(dut.weight, weight)
+            ctx.set(dut.load, 1)
+            await ctx.tick()
+            ctx.set(dut.load, 0)
+            for activation in INT8:
+                ctx.set(dut.swap, activation == INT8[0])
+                ctx.set(dut.activation, activation)
+                await ctx.tick()
+                expected.append(activation * weight)
+                if activation > INT8[0]:
+                    assert ctx.get(dut.sum_out) == expected[-ProcessingElement.LATENCY]
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+@pytest.mark.parametrize("sum_bits", [15, 33, "20"])
+def test_illegal_widths_are_named(sum_bits):
+    with pytest.raises(ValueError, match="sum_bits"):
+        type("Unused", (ProcessingElement,), {"_MustUse__silence": True})(sum_bits)

@@ -1,6 +1,7 @@
 """A host for the whole accelerator in cocotb: memory and register bus from cocotbext-axi, programs in, final state out."""
 
 import dataclasses
+import logging
 import random
 from collections.abc import Iterator
 
@@ -36,6 +37,8 @@ class Host:
 
     def __init__(self, dut, source: random.Random) -> None:
         self.dut, self.random = dut, source
+        for bus in ("m_axi", "s_axil"):  # a line for every burst takes longer than the simulation
+            logging.getLogger(f"cocotb.{dut._name}.{bus}").setLevel(logging.WARNING)
         cocotb.start_soon(Clock(dut.clk, PERIOD, unit="ns").start())
         self.ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=RAM_BYTES)
         self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)

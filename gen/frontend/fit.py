@@ -8,6 +8,7 @@ ties, which float32 rounds to even, the FLOAT32 rounding of the scaling stage is
 import dataclasses
 
 import numpy as np
+from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.refusal import Unsupported
 from weft.gen.graph import Scale
 from weft.gen.isa import Rounding
@@ -28,19 +29,16 @@ class UnaryFit:
 
 
 def fit_unary(wanted: np.ndarray, slope: float) -> UnaryFit:
-    """Integers that give `wanted` (C, 256), held outputs for the held inputs -128 .. 127 of each channel, slope * x + const clipped.
+    """Integers that give `wanted` (C, 256), held outputs for the held inputs -128 .. 127 of each channel: slope * x + const, clipped.
 
-    Members of `second` are arrays if C > 1. Raises `Unsupported` if no integers are exact.
+    The multiplier is the same for all channels. Members of `second` are arrays if C > 1. Raises `Unsupported` if no integers are exact.
     """
     wanted = np.asarray(wanted, dtype=np.int64).reshape(-1, HELD.size)
     for shift in range(MOST_SHIFT, 7, -1):
-        m = round(slope * (1 << shift))
-        if m >= MOST_MULTIPLIER:
-            continue
-        for candidate in dict.fromkeys((m, m + 1, m - 1, m + 2, m - 2)):
-            low, high = _interval(wanted, candidate * HELD, shift)
+        for m in _multipliers(wanted, shift):
+            low, high = _interval(wanted, m * HELD, shift)
             if (low <= high).all():
-                return UnaryFit(Scale(multiplier=candidate), Scale(pre=_one_or_many((low + high) // 2), right=shift))
+                return UnaryFit(Scale(multiplier=m), Scale(pre=_one_or_many((low + high) // 2), right=shift))
     for shift in EVEN_SHIFTS:
         m = round(slope * (1 << shift))
         pre = np.array([_pre_of_ties(row, m * HELD, shift) for row in wanted])
@@ -48,6 +46,19 @@ def fit_unary(wanted: np.ndarray, slope: float) -> UnaryFit:
         if np.array_equal(np.clip(got, LOW, HIGH), wanted):
             return UnaryFit(Scale(multiplier=m), Scale(pre=_one_or_many(pre), right=shift, rounding=Rounding.FLOAT32))
     raise Unsupported("no integers give onnxruntime's float32 result for all 256 inputs")
+
+
+def fit_factor(wanted: np.ndarray, slope: float, input_zero: int, output_zero: int) -> Scale | None:
+    """A float32 factor with clip(rint(float32(x - input_zero) * factor) + output_zero) equal to `wanted` (256,), or None.
+
+    This is the form that keeps ties to even where `fit_unary`'s staircases cannot.
+    """
+    centre = np.float32(slope)
+    for factor in (centre, np.nextafter(centre, np.float32(0)), np.nextafter(centre, np.float32(np.inf))):
+        got = np.rint((HELD - input_zero).astype(np.float32) * factor).astype(np.int64) + output_zero
+        if np.array_equal(np.clip(got, LOW, HIGH), wanted):
+            return float32_scale(factor, -input_zero)
+    return None
 
 
 def fit_binary(wanted: np.ndarray, slope_a: float, slope_b: float) -> tuple[Scale, Scale, Scale, int]:
@@ -73,6 +84,21 @@ def fit_binary(wanted: np.ndarray, slope_a: float, slope_b: float) -> tuple[Scal
     if best is None:
         raise Unsupported(f"scale ratios {slope_a:g} and {slope_b:g} are too large")
     return best
+
+
+def _multipliers(wanted: np.ndarray, shift: int) -> list[int]:
+    """Up to three multipliers, best first, from the range that the constraints of every two inputs leave: output k at x means
+    k * 2**shift <= m * x + pre < (k + 1) * 2**shift, and clipped outputs bound one side only."""
+    low, high = 0.0, float(MOST_MULTIPLIER - 1)
+    distance = (HELD[None, :] - HELD[:, None])[pairs := np.triu_indices(HELD.size, 1)]
+    for row in wanted:
+        least = np.where(row > LOW, (row << shift).astype(float), -np.inf)
+        most = np.where(row < HIGH, (row + 1 << shift) - 1.0, np.inf)
+        low = max(low, ((least[pairs[1]] - most[pairs[0]]) / distance).max())
+        high = min(high, ((most[pairs[1]] - least[pairs[0]]) / distance).min())
+    first, last = int(np.ceil(low)), int(np.floor(high))
+    middle = (first + last) // 2
+    return [m for m in dict.fromkeys((middle, first, last)) if first <= m <= last]
 
 
 def _interval(wanted: np.ndarray, terms: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from weft.gen.frontend.builder import file_order
 from weft.gen.frontend.ends import quantise
-from weft.gen.frontend.fit import HELD, fit_binary, fit_unary
+from weft.gen.frontend.fit import HELD, fit_binary, fit_factor, fit_unary
 from weft.gen.frontend.mlas import add_table, requantise_table
 from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.onnx_file import OnnxNode
@@ -155,12 +155,16 @@ def requantise(context: "OnnxContext", node: OnnxNode) -> None:
 
 def _requantise(context: "OnnxContext", node: OnnxNode, x: Tensor, shape: tuple[int, ...], y_grid: tuple[float, int, bool]) -> None:
     y = context.write(node, shape, y_grid)
-    if (x.scale, x.zero_point) == (y.scale, y.zero_point):
-        first, second = Scale(), Scale()
-    else:
-        fit = fit_unary(requantise_table(x, y), x.scale / y.scale)
-        first, second = fit.first, fit.second
-    context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, second, 0, *limits(node, y)))
+    first, second, zero_point = Scale(), Scale(), 0
+    if (x.scale, x.zero_point) != (y.scale, y.zero_point):
+        table, ratio = requantise_table(x, y), float(np.float32(x.scale) / np.float32(y.scale))
+        factor = fit_factor(table, ratio, x.zero_point, y.zero_point)
+        if factor is not None:
+            second, zero_point = factor, y.zero_point
+        else:
+            fit = fit_unary(table, ratio)
+            first, second = fit.first, fit.second
+    context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, second, zero_point, *limits(node, y)))
 
 
 def relu(context: "OnnxContext", node: OnnxNode) -> None:

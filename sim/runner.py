@@ -8,7 +8,6 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from weft.gen.compiler import CompiledNetwork, compile_network
 from weft.gen.config import Config
-from weft.gen.errors import MismatchError, ToolError, WeftError
+from weft.gen.errors import MismatchError, ToolError
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.gen.graph import Graph
 from weft.sim import build
@@ -42,12 +41,12 @@ class Options:
 
     samples: int | None = None
     rounding: str = "tflm"
-    timing: DramTiming = DramTiming()
+    timing: DramTiming = dataclasses.field(default_factory=DramTiming)
     waves: str | None = None
     command: str = ""
 
 
-def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Options = Options(),
+def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Options,
              progress: Progress = lambda text, done, total: None) -> dict[str, Any]:
     """Run a network on the RTL and write outputs.npz, report.json and report.html (and waveforms) to `out`.
 

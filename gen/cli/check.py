@@ -1,13 +1,10 @@
 """`weft check`: is a configuration legal, and what does it mean?"""
 
-from pathlib import Path
-
-import typer
-
-from weft.gen.cli.console import JSON, emit
+from weft.gen.cli import arguments
+from weft.gen.cli.console import emit
 
 
-def check(config: Path = typer.Argument(..., metavar="CONFIG", help="Configuration, a TOML file."), as_json: bool = JSON) -> None:
+def check(config: arguments.Config, as_json: arguments.Json = False) -> None:
     """Check a configuration."""
     from weft.gen.config import Config  # noqa: PLC0415
 

@@ -1,18 +1,17 @@
 """`weft compile`: what the compiler makes of a network."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from weft.gen.cli import arguments
+from weft.gen.cli.console import emit, existing_file, tables
 
-from weft.gen.cli.console import JSON, emit, existing_file, tables
+Listing = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the program as assembly text.", show_default=False)]
 
 
-def compile(model: Path = typer.Argument(..., metavar="MODEL", help="Network, .tflite or .onnx."),
-            config: Path = typer.Option(..., "--config", "-c", metavar="CONFIG", help="Configuration, a TOML file."),
-            rounding: str = typer.Option("tflm", help="Whose rounding .tflite files mean: tflm or litert."),
-            listing: Path = typer.Option(None, "--listing", metavar="FILE", help="Write the program as assembly text.", show_default=False),
-            as_json: bool = JSON) -> None:
+def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: arguments.Rounding = "tflm", listing: Listing = None,
+            as_json: arguments.Json = False) -> None:
     """Compile a network and print its layers."""
     from weft.gen.config import Config  # noqa: PLC0415
 
@@ -48,6 +47,7 @@ def _write_listing(path: Path, program: list[int]) -> None:
 
 
 def _print(summary: dict[str, Any], layers: list[dict[str, Any]], macs_per_cycle: int) -> None:
+    from rich.markup import escape  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -58,7 +58,7 @@ def _print(summary: dict[str, Any], layers: list[dict[str, Any]], macs_per_cycle
     for name in ("MACs", "cycles (est.)"):
         table.add_column(name, justify="right", no_wrap=True)
     for index, layer in enumerate(layers, start=1):
-        table.add_row(str(index), layer["name"], layer["source"], " x ".join(map(str, layer["shape"])), layer["tile"],
+        table.add_row(str(index), escape(layer["name"]), layer["source"], " x ".join(map(str, layer["shape"])), layer["tile"],
                       f"{layer['macs']:,}" if layer["macs"] else "", f"{layer['estimated_cycles']:,}")
     console = tables()
     console.print(table)
@@ -67,4 +67,4 @@ def _print(summary: dict[str, Any], layers: list[dict[str, Any]], macs_per_cycle
                   f"{summary['constant_bytes'] / 1024:,.0f} KiB of constants, {summary['macs']:,} MACs, "
                   f"{summary['estimated_cycles']:,} cycles estimated (the array alone: {bound:,.0f})", highlight=False)
     for note in summary["notes"]:
-        console.print(f"note: {note}", highlight=False)
+        console.print(f"note: {escape(note)}", highlight=False)

@@ -6,11 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from weft.gen.errors import WeftError
 
-JSON = typer.Option(False, "--json", help="Print one JSON object instead of text; errors too.")
 TABLE_WIDTH = 132  # columns of a table that goes to a file or a pipe
 PATIENCE = 2.0  # seconds before progress is shown
 

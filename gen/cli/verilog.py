@@ -1,16 +1,16 @@
 """`weft verilog`: configuration to synthesizable Verilog and everything that goes with it."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
+from weft.gen.cli import arguments
+from weft.gen.cli.console import emit
 
-from weft.gen.cli.console import JSON, emit
+Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="build/CONFIG/verilog")]
 
 
-def verilog(config: Path = typer.Argument(..., metavar="CONFIG", help="Configuration, a TOML file."),
-            out: Path = typer.Option(None, "--out", "-o", metavar="FOLDER", help="Where to write. [default: build/<config>/verilog]",
-                                     show_default=False),
-            as_json: bool = JSON) -> None:
+def verilog(config: arguments.Config, out: Out = None, as_json: arguments.Json = False) -> None:
     """Write Verilog and everything that goes with it."""
     from weft.gen.config import Config  # noqa: PLC0415
 

@@ -108,7 +108,8 @@ def unit_shares(report: Report) -> str:
         for state in STATES:
             width = (WIDTH - LEFT - RIGHT) * states.get(state, 0) / total
             if width:
-                figure.rect(left, top, width, height, f"s-{state}", f"{unit} {words(state)}: {states[state]:,} cycles, {states[state] / total:.1%}")
+                title = f"{unit} {words(state)}: {states[state]:,} cycles, {states[state] / total:.1%}"
+                figure.rect(left, top, width, height, f"s-{state}", title)
             if width > 44:
                 figure.text(left + width / 2, top + height / 2 + 4, f"{states[state] / total:.0%}", f"on-{state}", "middle")
             left += width
@@ -170,7 +171,7 @@ def roofline(report: Report) -> str:
         figure.circle(x_of(intensity), y_of(speed), 3 + 9 * (cycles / largest) ** 0.5, f"c{index % LAYER_COLOURS} dot",
                       f"{name}\n{speed:.1f} MACs a cycle, {intensity:.3g} MACs a byte, {cycles:,} cycles")
     figure.circle(x_of(whole[0]), y_of(whole[1]), 6, "whole", f"whole network\n{whole[1]:.1f} MACs a cycle, {whole[0]:.3g} MACs a byte")
-    figure.text(x_of(whole[0]) + 10, y_of(whole[1]) + 4, "network", "label")
+    figure.text(x_of(whole[0]) + 10, y_of(whole[1]) + 4, "network", "halo")
     figure.text(width - 12, height - 6, "MACs a byte of DRAM traffic", "axis", "end")
     figure.text(4, 10, "MACs a cycle", "axis")
     return str(figure)

@@ -14,7 +14,8 @@ class Figure:
     def rect(self, x: float, y: float, width: float, height: float, kind: str, title: str = "", radius: float = 0) -> None:
         """A box; `title` shows on hover."""
         rounded = f' rx="{radius:g}"' if radius else ""
-        self._add(f'<rect x="{x:.2f}" y="{y:.2f}" width="{max(width, 0.4):.2f}" height="{height:.2f}"{rounded} class="{kind}"', "rect", title)
+        box = f'x="{x:.2f}" y="{y:.2f}" width="{max(width, 0.4):.2f}" height="{height:.2f}"'
+        self._add(f'<rect {box}{rounded} class="{kind}"', "rect", title)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, kind: str) -> None:
         self._parts.append(f'<line x1="{x1:.2f}" y1="{y1:.2f}" x2="{x2:.2f}" y2="{y2:.2f}" class="{kind}"/>')

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from weft.sim.report.figures import words
 from weft.sim.report.page import verdict
@@ -19,9 +20,9 @@ def show(report: dict[str, Any], console: Console) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("main loss", no_wrap=True)
     for index, layer in enumerate(report["layers"], start=1):
-        table.add_row(str(index), layer["name"], layer["source"], si(layer["macs"]) if layer["macs"] else "", f"{layer['cycles']:,}",
-                      f"{layer['cycles'] / report['cycles_per_inference']:.1%}", f"{layer['utilization']:.1%}" if layer["macs"] else "",
-                      words(layer["stall"]))
+        share, macs = layer["cycles"] / report["cycles_per_inference"], layer["macs"]
+        table.add_row(str(index), escape(layer["name"]), layer["source"], si(macs) if macs else "", f"{layer['cycles']:,}",
+                      f"{share:.1%}", f"{layer['utilization']:.1%}" if macs else "", words(layer["stall"]))
     console.print(table)
     said = verdict(report)
     traffic = sum(report["dram_bytes"].values())
@@ -29,4 +30,5 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print(f"[bold]{report['model']['name']}[/] on [bold]{report['config']['name']}[/]: [bold]{report['cycles_per_inference']:,}[/] "
                   f"cycles an inference, array busy with MACs [bold]{report['utilization']:.1%}[/], {size(traffic)} of DRAM traffic, "
                   f"simulated at {si(report['simulation']['cycles_per_second'])} cycles/s", highlight=False)
-    console.print(f"[{'green' if said['good'] else 'red'}]{'✓' if said['good'] else '✗'} {said['text']}[/]: {said['detail']}", highlight=False)
+    colour, mark = ("green", "✓") if said["good"] else ("red", "✗")
+    console.print(f"[{colour}]{mark} {said['text']}[/]: {escape(said['detail'])}", highlight=False)

@@ -2,6 +2,8 @@
 
 RTL, golden device, C header, SystemRDL and `docs/csr.md` are made from `REGISTERS`. Pure data: imports only `isa`.
 32-bit registers on AXI4-Lite; unknown addresses answer SLVERR, and so do writes to read-only registers.
+PROGRAM_* and WINDOW* registers are read-only while STATUS.busy is set, because the running program depends on them.
+Address bits below a line (and below an instruction in PROGRAM_OFFSET) and above the bus's address width read zero.
 """
 
 import dataclasses

@@ -1,0 +1,81 @@
+"""Programs for the matrix unit, and what they do, in plain loops from the text of `weft.gen.isa`."""
+
+import random
+
+import numpy as np
+from weft.gen import isa
+from weft.gen.config import Config
+from weft.gen.isa import Cause
+
+Error = tuple[int, int, int]  # cause, program counter, address
+
+
+def shape(x=(1, 0), y=(1, 0), inner=(1, 0), outer=(1, 0), signal=0) -> int:
+    """MATRIX_SHAPE from (count, stride) of each level."""
+    levels = {"x": x, "y": y, "inner": inner, "outer": outer}
+    return isa.encode("MATRIX_SHAPE", signal=signal, **{
+        f"{name}_{part}": value for name, level in levels.items() for part, value in zip(("count", "stride"), level, strict=True)})
+
+
+def matmul(activation=0, weight_line=0, accumulator=0, accumulate=0, signal=0) -> int:
+    return isa.encode("MATMUL", signal=signal, activation=activation, weight_line=weight_line, accumulator=accumulator,
+                      accumulate=accumulate)
+
+
+def perform(config: Config, scratchpad: np.ndarray, accumulators: np.ndarray, program: list[int], *, first_pc: int = 0) -> Error | None:
+    """Change `accumulators` as the program says; gives the first error, after which the accumulators mean nothing."""
+    size, current = config.lanes, {}
+    for pc, word in enumerate(program, first_pc):
+        decoded = isa.decode(word)
+        if decoded.instruction.name == "MATRIX_SHAPE":
+            current = decoded.values
+            continue
+        values = decoded.values
+        for outer in range(current["outer_count"]):
+            for inner in range(current["inner_count"]):
+                fold = outer * current["inner_count"] + inner
+                line = values["weight_line"] + fold * size
+                if line + size > config.scratchpad_lines:
+                    return Cause.SCRATCHPAD, pc, line * size
+                tile = scratchpad[line * size:(line + size) * size].view(np.int8).reshape(size, size).astype(np.int64)
+                for y in range(current["y_count"]):
+                    for x in range(current["x_count"]):
+                        address = (values["activation"] + x * current["x_stride"] + y * current["y_stride"]
+                                   + inner * current["inner_stride"] + outer * current["outer_stride"]) % (1 << isa.ADDRESS_BITS)
+                        if address + size > config.scratchpad_bytes:
+                            return Cause.SCRATCHPAD, pc, address
+                        target = values["accumulator"] + y * current["x_count"] + x
+                        if target >= config.accumulator_lines:
+                            return Cause.ACCUMULATOR, pc, target
+                        sums = scratchpad[address:address + size].view(np.int8).astype(np.int64) @ tile
+                        if fold or values["accumulate"]:
+                            sums += accumulators[target]
+                        accumulators[target] = sums.astype(np.int32)
+    return None
+
+
+def random_program(config: Config, chance: random.Random, length: int, *, errors: bool = False) -> list[int]:
+    """Shapes and MATMULs that overlap in the accumulators as often as not; all accesses in range unless `errors`."""
+    program: list[int] = []
+    for _ in range(length):
+        small = chance.random() < 0.5
+        counts = {"x": chance.randint(1, 3 if small else 9), "y": chance.randint(1, 2 if small else 5),
+                  "inner": chance.randint(1, 3), "outer": chance.randint(1, 3)}
+        strides = {"x": chance.randint(-40, 40), "y": chance.randint(-300, 300),
+                   "inner": chance.randint(-300, 300), "outer": chance.randint(-300, 300)}
+        program.append(shape(**{name: (counts[name], strides[name]) for name in counts}, signal=chance.getrandbits(4)))
+        for _ in range(chance.randint(1, 3)):
+            lowest = sum(min(0, (counts[name] - 1) * strides[name]) for name in counts)
+            highest = sum(max(0, (counts[name] - 1) * strides[name]) for name in counts)
+            activation = chance.randint(-lowest, config.scratchpad_bytes - config.line_bytes - highest)
+            line = chance.randint(0, config.scratchpad_lines - counts["inner"] * counts["outer"] * config.lanes)
+            target = chance.randint(0, 8)
+            match chance.choice(["activation", "weights", "accumulator"]) if errors and chance.random() < 0.15 else "none":
+                case "activation":
+                    activation = chance.choice([chance.randint(0, 200), config.scratchpad_bytes - chance.randint(1, 300)])
+                case "weights":
+                    line = config.scratchpad_lines - chance.randint(1, 4 * config.lanes)
+                case "accumulator":
+                    target = config.accumulator_lines - chance.randint(1, 12)
+            program.append(matmul(activation, line, target, chance.getrandbits(1), chance.getrandbits(4)))
+    return program

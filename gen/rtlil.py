@@ -18,7 +18,7 @@ _INSTANCE = re.compile(r"^  cell \\(\S+) (\S+)$", re.MULTILINE)
 _WIRE = re.compile(r"^  wire width (\d+) (?:(input|output) (\d+) )? ?(?:signed )?(\S+)$", re.MULTILINE)
 _CONNECT = re.compile(r"^connect (\S+) (.*)$", re.MULTILINE)
 _WHOLE = re.compile(r"^([\\$]\S+)(?: \[(\d+):0\]| \[0\])?$")
-_ZEROS = re.compile(r"^    connect \\DATA \d+'0*$", re.MULTILINE)
+_ZEROS = re.compile(r"^    connect \\DATA (?:\d+'0*|\{ *\})$", re.MULTILINE)
 _OUTPUTS = re.compile(r"^    connect \\[YQ] (\S+)$", re.MULTILINE)
 
 

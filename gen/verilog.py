@@ -6,6 +6,8 @@ from amaranth._toolchain.yosys import find_yosys
 from amaranth.back import rtlil as amaranth_rtlil
 from amaranth.hdl import Elaboratable, Fragment
 from amaranth.hdl._ir import Design, PortDirection
+from amaranth.hdl._xfrm import TransformedElaboratable
+from amaranth.hdl._mem import MemoryInstance
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Component
 from weft.gen import rtlil, verilog_text
@@ -27,6 +29,7 @@ def convert(component: Component, name: str, *, assertions: bool = False) -> str
     escapes. With `assertions`, the checks of the simulation stay in, as immediate assertions (SystemVerilog).
     """
     design = _design(component, name)
+    _skip_zeros(design)
     modules = rtlil.parse(amaranth_rtlil.convert_fragment(design, name=name, emit_src=False)[0])
     rtlil.number_ports(modules)
     for module in modules:
@@ -51,11 +54,20 @@ def _design(component: Component, name: str) -> Design:
     return Fragment.get(component, None).prepare(ports=ports, hierarchy=(name,))
 
 
+def _skip_zeros(design: Design) -> None:
+    """Forget contents that are all zero, bit by bit the slowest part of a conversion; `relax_memories` drops them anyway."""
+    for fragment in design.fragments:
+        if isinstance(fragment, MemoryInstance) and not any(fragment._data._init._raw):
+            fragment._data._init._raw = []
+
+
 def _classes(design: Design) -> dict[str, str]:
     """Hierarchical name of a module -> its class in snake case, or its instance's name if it has no class of its own."""
     names = {}
     for fragment, info in design.fragments.items():
-        origins = [origin for origin in fragment.origins or () if isinstance(origin, Elaboratable)]
+        # What ResetInserter and its like wrap around a component comes before the component.
+        origins = [origin for origin in fragment.origins or () if isinstance(origin, Elaboratable)
+                   and not isinstance(origin, TransformedElaboratable)]
         own = type(origins[0]).__name__ if origins else "Module"
         base = re.sub(r"(_\d+)+$", "", info.name[-1]) if own == "Module" else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", own).lower()
         names[".".join(info.name)] = re.sub(r"\W", "_", base)

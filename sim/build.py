@@ -56,6 +56,12 @@ def verilog_text(config: Config) -> str:
     return path.read_text()
 
 
+def check_tools() -> None:
+    """Raise `ToolError` if a simulation cannot be built here."""
+    _compiler()
+    verilator()
+
+
 def build(verilog: str, line_bytes: int, *, trace: bool = False, progress: Progress = lambda text: None) -> Path:
     """Path of the shared library for `verilog` (top module ``npu``), built now if it is not in the cache.
 

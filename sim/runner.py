@@ -59,6 +59,7 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     """
     begin = time.perf_counter()
     check_writable(out)
+    build.check_tools()
     graph = load(model, rounding=options.rounding)
     samples = load_samples(inputs, graph, options.samples)
     network = compile_network(graph, config)

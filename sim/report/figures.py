@@ -135,9 +135,9 @@ def gantt(report: Report) -> str:
 
 
 def roofline(report: Report) -> str:
-    """MACs a cycle against MACs a byte of DRAM traffic, with the two roofs of this configuration and this DRAM."""
+    """MACs a cycle against MACs a byte of DRAM traffic, with the roofs of the array and of the bus to DRAM."""
     width, height, left, top, bottom = 620, 340, 56, 12, 40
-    peak, bandwidth = report["macs_per_cycle"], report["dram"]["bytes_per_cycle"]
+    peak, bandwidth = report["macs_per_cycle"], report["dram_bandwidth"]
     points = []
     for index, layer in enumerate(report["layers"]):
         moved = layer["bytes"]["dram_read"] + layer["bytes"]["dram_write"]

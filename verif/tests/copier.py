@@ -17,7 +17,10 @@ UNITS = ("load", "matrix", "vector", "store")
 
 
 class Copier(wiring.Component):
-    """See the module. `cross` reads one line below the base: a base on a 4 KiB border then gives bursts across it, which the bus forbids."""
+    """See the module.
+
+    `cross` reads one line below the base: a base on a 4 KiB border then gives bursts across it, which the bus forbids.
+    """
 
     def __init__(self, config: Config, *, cross: bool = False) -> None:
         self._line, self._cross = config.line_bytes, cross

@@ -1,7 +1,6 @@
 """The simulator itself, tested with a small design whose every cycle is known (see copier.py)."""
 
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -13,9 +12,7 @@ from weft.gen.errors import ToolError
 from weft.gen.isa import State, Unit
 from weft.sim import build
 from weft.sim.simulator import BusViolation, RegisterError, Simulator
-
-sys.path.insert(0, str(Path(__file__).parent))
-from copier import BURST, Copier
+from weft.verif.tests.copier import BURST, Copier
 
 CONFIG = Config(array=Array(4, 4), axi=Axi(data_bits=32))
 LINE = CONFIG.line_bytes

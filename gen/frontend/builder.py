@@ -1,9 +1,14 @@
 """A graph under construction, and how shapes of a file are held."""
 
+import math
+from typing import Any
+
 import numpy as np
 from weft.gen.errors import WeftError
 from weft.gen.frontend.refusal import require
 from weft.gen.graph import Graph, Node, Tensor
+
+MOST_ELEMENTS = 1 << 26  # of one activation: far beyond any network that fits, and few enough to index
 
 
 class GraphBuilder:
@@ -24,24 +29,31 @@ class GraphBuilder:
     def node(self, node: Node) -> None:
         self.nodes.append(node)
 
-    def finish(self, **rest: object) -> Graph:
-        """The graph, without nodes and tensors that no output needs."""
-        needed, nodes = set(rest["outputs"]), []  # type: ignore[call-overload]
+    def finish(self, *, input: str, outputs: tuple[str, ...], **rest: Any) -> Graph:
+        """The graph, without nodes and tensors that no output needs. Raises `Unsupported` where nothing computes what is needed."""
+        needed, nodes = set(outputs), []
         for node in reversed(self.nodes):
             if node.output in needed:
                 needed.update(node.inputs)
                 nodes.append(node)
-        needed.add(rest["input"])
-        tensors = {name: tensor for name, tensor in self.tensors.items() if name in needed}
-        return Graph(tensors=tensors, nodes=tuple(reversed(nodes)), notes=tuple(self.notes), **rest)  # type: ignore[arg-type]
+        available = {input}
+        for node in reversed(nodes):
+            for name in node.inputs:
+                require(name in available, f"nothing computes {name!r} before {node.name!r} reads it")
+            available.add(node.output)
+        for name in outputs:
+            require(name in available, f"nothing computes {name!r}")
+        tensors = {name: tensor for name, tensor in self.tensors.items() if name in needed | {input}}
+        return Graph(tensors=tensors, nodes=tuple(reversed(nodes)), notes=tuple(self.notes), input=input, outputs=outputs, **rest)
 
 
 def hold_shape(shape: tuple[int, ...], layout: str) -> tuple[int, int, int]:
     """(H, W, C) for a shape of the file, batch included. A matrix (R, N) is R positions of N channels.
 
-    Raises `Unsupported` for more than four dimensions, for empty ones and for batches.
+    Raises `Unsupported` for more than four dimensions, for empty and for huge ones, and for batches.
     """
     require(all(size > 0 for size in shape), f"shape {list(shape)} is empty or not known")
+    require(math.prod(shape) <= MOST_ELEMENTS, f"shape {list(shape)} has more than {MOST_ELEMENTS} elements")
     match shape:
         case ():
             return (1, 1, 1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from weft.gen.errors import WeftError, nearest
+from weft.gen.frontend.refusal import damaged
 from weft.gen.graph import Graph
 
 ROUNDINGS = ("tflm", "litert")
@@ -22,6 +23,14 @@ def load(path: str | Path, *, rounding: str = "tflm") -> Graph:
     if rounding not in ROUNDINGS:
         raise WeftError(f"rounding = {rounding!r}", fix=nearest(rounding, ROUNDINGS))
     data = _read(path)
+    try:
+        return _parse(path, data, rounding)
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError) as error:
+        # Parsers check what a file says, but attributes of a wrong kind may pass them.
+        raise damaged(str(path), f"{type(error).__name__}: {error}") from error
+
+
+def _parse(path: Path, data: bytes, rounding: str) -> Graph:
     if data[4:8] == TFLITE_IDENTIFIER or path.suffix == ".tflite":
         from weft.gen.frontend.tflite import load_tflite  # noqa: PLC0415 (each parser loads its format's package)
 

@@ -150,7 +150,7 @@ def _convert(context: OnnxContext, node: OnnxNode, refusals: Refusals) -> None:
 def _finish(context: OnnxContext, file: OnnxFile, path: str) -> Graph:
     outputs, shapes, real = [], [], []
     for port in file.outputs:
-        require(port.name in context.values, f"nothing computes {port.name!r}")
+        require(port.name in context.values, f"nothing computes {port.name!r}")  # a constant, say
         value = context.values[port.name]
         require(not value.real or value.held not in context.unknown, f"{port.name!r} is float32 and not quantised")
         outputs.append(context.canonical(port.name, value, None).name)

@@ -108,8 +108,8 @@ class MaxPool(Node):
 class AveragePool(Node):
     """Mean over the taps inside the image (count excludes padding), halves away from zero, then clip.
 
-    `scale` None: integer half-away division of the held values' sum minus count * ``bias``, plus bias
-    (bias 0 for int8 of TFLite). A Scale: y = clip(scale(sum over the full window) + zero_point) (no padding then).
+    `scale` None: integer half-away division of the held values' sum by their count.
+    A Scale: y = clip(scale(sum over the full window) + zero_point) (no padding then).
     """
 
     kernel: tuple[int, int]

@@ -1,5 +1,7 @@
 """Golden reference on real networks: whole outputs and every intermediate tensor equal the engines'."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from weft.gen.errors import WeftError
@@ -77,6 +79,13 @@ def test_every_tensor_of_mnist8():
 def test_mnist8_on_all_samples():
     path, graph, samples = _mnist()
     engine = OnnxRuntime(path)
+    assert np.array_equal(outputs(graph, samples), np.concatenate([engine.run(sample)[0] for sample in samples]))
+
+
+def test_digits_example_on_all_held_out_samples():
+    folder = Path(__file__).resolve().parents[2] / "examples" / "digits"
+    samples = np.load(folder / "digits.npz")["x"].astype(np.float32)
+    graph, engine = load(folder / "digits.onnx"), OnnxRuntime(folder / "digits.onnx")
     assert np.array_equal(outputs(graph, samples), np.concatenate([engine.run(sample)[0] for sample in samples]))
 
 

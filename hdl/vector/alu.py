@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen import isa
 
 # Constant during an instruction and the same in every lane. With `reduces` the running value takes the place of operand B.
+# Clamping takes low <= high; min(max(z, low), high) with low > high is the same as with low = high.
 AluControl = data.StructLayout({"alu": 4, "reduces": 1, "post": signed(32), "low": signed(32), "high": signed(32)})
 
 
@@ -13,7 +14,7 @@ class Alu(wiring.Component):
     """z = min(max(u + post, low), high), where u = alu(v, y), or the running value of a reduction, as `isa.Alu` defines it.
 
     Stage 0 forms u. Its register is also the running value: in a reduction every iteration goes through stage 0, and the caller
-    lets only the last one of a pass into stage 1. Stage 1 adds and clamps. Everything wraps to 32 bits.
+    lets only the last one of a pass into stage 1. Stage 1 adds, stage 2 clamps. Everything wraps to 32 bits.
 
     Members
     -------
@@ -24,7 +25,7 @@ class Alu(wiring.Component):
     z: result, `LATENCY` steps after v.
     """
 
-    LATENCY = 2
+    LATENCY = 3
 
     control: In(AluControl)
     step: In(LATENCY)
@@ -37,30 +38,29 @@ class Alu(wiring.Component):
         del platform
         m, control, v = Module(), self.control, self.v
         u, other, subtracts, total = Signal(signed(32), reset_less=True), Signal(signed(32)), Signal(), Signal(32)
-        greater, combined = Signal(), Signal(signed(32))
+        # The comparison is the longest path, and through u it is a loop: everything else is chosen beside it.
+        extreme, takes_v, plain = Signal(), Signal(), Signal(signed(32))
         m.d.comb += [
             other.eq(Mux(control.reduces, u, self.y)), subtracts.eq(control.alu == isa.Alu.SUBTRACT),
-            total.eq((v + (other ^ subtracts.replicate(32)).as_signed() + subtracts)[:32]), greater.eq(v > other), combined.eq(v)]
+            total.eq((v + (other ^ subtracts.replicate(32)).as_signed() + subtracts)[:32]),
+            takes_v.eq((v > other) ^ (control.alu == isa.Alu.MINIMUM)), plain.eq(v)]
         with m.If(~(control.reduces & self.first)), m.Switch(control.alu):
+            with m.Case(isa.Alu.MAXIMUM, isa.Alu.MINIMUM):
+                m.d.comb += extreme.eq(1)
             with m.Case(isa.Alu.ADD, isa.Alu.SUBTRACT):
-                m.d.comb += combined.eq(total.as_signed())
-            with m.Case(isa.Alu.MAXIMUM):
-                m.d.comb += combined.eq(Mux(greater, v, other))
-            with m.Case(isa.Alu.MINIMUM):
-                m.d.comb += combined.eq(Mux(greater, other, v))
+                m.d.comb += plain.eq(total.as_signed())
             with m.Case(isa.Alu.CONCATENATE):
-                m.d.comb += combined.eq(Cat(v[:8], other[:24]).as_signed())
+                m.d.comb += plain.eq(Cat(v[:8], other[:24]).as_signed())
             with m.Case(isa.Alu.LEADING_ZEROS):
-                m.d.comb += combined.eq(self._leading_zeros(m))
+                m.d.comb += plain.eq(self._leading_zeros(m))
         with m.If(self.step[0]):
-            m.d.sync += u.eq(combined)
+            m.d.sync += u.eq(Mux(extreme, Mux(takes_v, v, other), plain))
 
-        moved, below, above, z = Signal(signed(32)), Signal(), Signal(), Signal(signed(32), reset_less=True)
-        m.d.comb += [
-            moved.eq((u + control.post)[:32].as_signed()), below.eq(moved < control.low),
-            above.eq(Mux(below, control.low, moved) > control.high)]
+        moved, z = Signal(signed(32), reset_less=True), Signal(signed(32), reset_less=True)
         with m.If(self.step[1]):
-            m.d.sync += z.eq(Mux(above, control.high, Mux(below, control.low, moved)))
+            m.d.sync += moved.eq((u + control.post)[:32].as_signed())
+        with m.If(self.step[2]):
+            m.d.sync += z.eq(Mux(moved < control.low, control.low, Mux(moved > control.high, control.high, moved)))
         m.d.comb += self.z.eq(z)
         return m
 

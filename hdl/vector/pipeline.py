@@ -1,6 +1,6 @@
 """The lanes of the vector unit and what travels beside them."""
 
-from amaranth import Module, Signal, signed
+from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from weft.gen import isa
@@ -67,12 +67,14 @@ class LanePipeline(wiring.Component):
         m.d.comb += [self.push.eq(valid[latency] & self.move), self.result.tag.eq(tags[latency])]
 
         scale_control, alu_control = Signal(ScaleControl), Signal(AluControl)
+        low = Signal(signed(32), reset_less=True)
         m.d.comb += [
             scale_control.rounding.eq(self.scale.rounding),
             *(scale_control[f"{name}_b"].eq(self.scale[f"{name}_select"] == isa.Select.OPERAND_B)
               for name in ("multiplier", "left", "right")),
-            *(alu_control[name].eq(self.post[name]) for name in ("alu", "post", "low", "high")),
-            alu_control.reduces.eq(self.reduces)]
+            *(alu_control[name].eq(self.post[name]) for name in ("alu", "post", "high")),
+            alu_control.low.eq(low), alu_control.reduces.eq(self.reduces)]
+        m.d.sync += low.eq(Mux(self.post.low < self.post.high, self.post.low, self.post.high))  # long before it is used
         for n in range(self._config.lanes):
             scale, alu, table = Scale(float32=float32), Alu(), Table()
             m.submodules[f"scale_{n}"], m.submodules[f"alu_{n}"], m.submodules[f"table_{n}"] = scale, alu, table

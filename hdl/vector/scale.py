@@ -20,9 +20,10 @@ class Scale(wiring.Component):
 
     Two roundings in a row serve all modes. The first, at a bit position of its own, is active only in DOUBLE (halves up
     at bit 31) and FLOAT32 (halves to even after 24 bits); the second is at bit `right`. Each adds the mask of the bits
-    below the half and a carry: 1 rounds halves up, the inverted sign rounds them away from zero, the lowest bit that stays
-    rounds them to even. A rounding at bit 0 adds nothing. In DOUBLE with right < 31 the first rounding leaves zeros there,
-    and the second step only shifts.
+    below the half and a carry: 1 rounds halves up, the inverted sign rounds them away from zero. To even is up, and then
+    clear the lowest bit if it was a half: that is found beside the addition, where looking at the lowest bit for the carry would
+    come before it. A rounding at bit 0 adds nothing. In DOUBLE with right < 31 the first rounding leaves zeros there, and the
+    second step only shifts.
 
     Parameters
     ----------
@@ -85,9 +86,14 @@ class Scale(wiring.Component):
                 distance *= 2
             return wire("c_below", len(filled) - _SIGNIFICAND, filled[_SIGNIFICAND:])
 
-        def lowest_kept(x: Signal, below: Signal) -> Value:
-            """The bit of `x` just above the mask `below`; 0 for an empty mask."""
-            return below[0] & (x[: len(below) + 1] & Cat(C(1, 1), below) & ~Cat(below, C(0, 1))).any()
+        def is_half(x: Signal, below: Signal) -> Value:
+            """The bits of `x` under the mask `below` are exactly a half: a one and zeros."""
+            return below[0] & ((x[: len(below)] & below) == (below ^ below >> 1))
+
+        def cleared(x: Signal, below: Signal, to_even: Signal) -> Signal:
+            """What a first rounding of `x` clears: the bits under the mask, and the one above if it was a half."""
+            half = wire("c_half", 1, is_half(x, below) & to_even)
+            return wire("c_cleared", signed(len(below) + 2), below | Mux(half, below, 0) << 1)
 
         is_double = wire("is_double", 1, control.rounding == Rounding.DOUBLE)
         is_float32 = wire("is_float32", 1, control.rounding == Rounding.FLOAT32)
@@ -103,9 +109,9 @@ class Scale(wiring.Component):
 
         if self._float32:  # x to 24 significant bits; 2^31 - 1 becomes 2^31, hence one bit more
             below = wire("c_below_x", 31 - _SIGNIFICAND, Mux(is_float32, below_significand(x), 0))
-            raised = wire("c_raised_x", signed(33), x + below[1:] + lowest_kept(x, below))
+            raised = wire("c_raised_x", signed(33), x + below[1:] + below[0])
             x, multiplier, right, y = advance(
-                wire("c_x_single", signed(33), raised & ~Cat(below, C(0, 33 - len(below)))), multiplier, right, y)
+                wire("c_x_single", signed(33), raised & ~cleared(x, below, is_float32)), multiplier, right, y)
 
         # p = x * multiplier from four products that fit 18 x 18 multipliers. |p| <= 2^62, so that 64 bits hold every sum.
         x_high, x_low = wire("x_high", signed(17), x[16:].as_signed()), wire("x_low", signed(17), x[:16])
@@ -118,38 +124,31 @@ class Scale(wiring.Component):
             wire("c_p", signed(64), (Cat(low, high) + Cat(C(0, 16), cross).as_signed())[:64].as_signed()), right, y)
 
         # First rounding.
-        below_31 = Mux(is_double, (1 << 31) - 1, 0)
         if self._float32:
-            below_24 = below_significand(p)
-            p, below, carry, right, y = advance(
-                p, wire("c_below", 63 - _SIGNIFICAND, Mux(is_float32, below_24, below_31)),
-                wire("c_carry", 1, Mux(is_float32, lowest_kept(p, below_24), is_double)), right, y)
+            below = wire("c_below_p", 63 - _SIGNIFICAND, below_significand(p))
+            with_float32 = wire("c_below", len(below), Mux(is_float32, below, Mux(is_double, (1 << 31) - 1, 0)))
+            p, below, right, y = advance(p, with_float32, right, y)
         else:
-            below, carry = wire("c_below", 31, below_31), is_double
-        raised = wire("c_raised_p", signed(64), (p + below[1:] + carry)[:64].as_signed())
-        p, right, y = advance(wire("c_p_once", signed(64), raised & ~Cat(below, C(0, 64 - len(below))).as_signed()), right, y)
+            below = wire("c_below", 31, Mux(is_double, (1 << 31) - 1, 0))
+        raised = wire("c_raised_p", signed(64), (p + below[1:] + below[0])[:64].as_signed())
+        p, right, y = advance(wire("c_p_once", signed(64), (raised & ~cleared(p, below, is_float32))[:64].as_signed()), right, y)
 
         # Second rounding. A right shift of ones by 63 - right is the mask of the bits below `right`.
-        carry = Signal()
-        with m.Switch(control.rounding):
-            with m.Case(Rounding.HALF_UP):
-                m.d.comb += carry.eq(1)
-            with m.Case(Rounding.HALF_AWAY, Rounding.DOUBLE):
-                m.d.comb += carry.eq(~p[-1])
-            if self._float32:
-                with m.Case(Rounding.FLOAT32):
-                    m.d.comb += carry.eq(p.bit_select(right, 1))
-        rounds = wire("rounds", 1, (control.rounding != Rounding.FLOOR) & right.any())
-        half = wire("half", 62, Mux(rounds, C((1 << 62) - 1, 62) >> ~right, 0))
-        raised = wire("raised_twice", 64, (p + half + (carry & rounds))[:64])
+        below = wire("below_right", 63, C((1 << 63) - 1, 63) >> ~right)
+        away = wire("away", 1, control.rounding.matches(Rounding.HALF_AWAY, Rounding.DOUBLE))
+        added = wire("added", 63, Mux(control.rounding == Rounding.FLOOR, 0, below))
+        raised = wire("c_raised", 64, (p + added[1:] + (added[0] & ~(away & p[-1])))[:64])
         negative = wire("c_negative", 1, p[-1] & raised[-1])  # of 2^62 rounded up to 2^63 bit 63 is no sign
-        ones, negative, right, y = advance(wire("c_ones", 64, raised ^ negative.replicate(64)), negative, right, y)
+        half = wire("c_half_p", 1, is_half(p, below) & is_float32 if self._float32 else C(0, 1))
+        raised, negative, half, right, y = advance(raised, negative, half, right, y)
 
         # Shift the one's complement of a negative sum, and saturate if any of its bits from right + 31 upwards is set.
+        ones = wire("ones", 64, raised ^ negative.replicate(64))
         shifted = wire("shifted", 64, ones >> right)
         beyond = wire("beyond", 33, ~(C((1 << 63) - 1, 63) >> ~right)[:33])
         overflow = wire("overflow", 1, (beyond & ones[31:]).any())
         magnitude = wire("magnitude", 31, Mux(overflow, (1 << 31) - 1, shifted[:31]))
-        v, y = advance(wire("c_v", signed(32), Cat(magnitude ^ negative.replicate(31), negative).as_signed()), y)
+        value = Cat(magnitude ^ negative.replicate(31), negative) & ~Cat(half & ~overflow, C(0, 31))
+        v, y = advance(wire("c_v", signed(32), value.as_signed()), y)
         m.d.comb += [self.v.eq(v), self.y.eq(y)]
         return m

@@ -17,8 +17,9 @@ from weft.hdl.vector.scale import Scale
 from weft.verif.bench import runner
 from weft.verif.bench.rounding_model import HIGH, LOW, rounded, wrap
 
-CORNERS = sorted({value for k in range(0, 32) for sign in (1, -1) for off in (-1, 0, 1)
-                  if LOW <= (value := sign * (1 << k) + off) <= HIGH} | {0, 3, -3, 0x55555555, 0x00FFFFFF, 0x01000001, -0x01000001})
+POWERS = {1 << k for k in (0, 1, 2, 7, 8, 15, 16, 22, 23, 24, 25, 29, 30, 31)}
+CORNERS = sorted(value for value in {sign * power + off for power in POWERS for sign in (1, -1) for off in (-1, 0, 1)} | {0x55555555}
+                 if LOW <= value <= HIGH)
 RANDOM_CASES = 4000
 
 

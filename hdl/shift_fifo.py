@@ -42,7 +42,9 @@ class ShiftFifo(wiring.Component):
         del platform
         m = Module()
         entries = [Signal(self._shape, name=f"entry_{n}", reset_less=True) for n in range(self._depth)]
-        push, pop, free = Signal(), Signal(), Signal(range(self._depth + 1))
+        push = Signal()
+        pop = Signal()
+        free = Signal(range(self._depth + 1))
         m.d.comb += [
             self.i.ready.eq(self.level != self._depth), self.o.valid.eq(self.level != 0), self.o.payload.eq(entries[0]),
             push.eq(self.i.valid & self.i.ready), pop.eq(self.o.valid & self.o.ready),

@@ -37,9 +37,14 @@ class Alu(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m, control, v = Module(), self.control, self.v
-        u, other, subtracts, total = Signal(signed(32), reset_less=True), Signal(signed(32)), Signal(), Signal(32)
+        u = Signal(signed(32), reset_less=True)
+        other = Signal(signed(32))
+        subtracts = Signal()
+        total = Signal(32)
         # The comparison is the longest path, and through u it is a loop: everything else is chosen beside it.
-        extreme, takes_v, plain = Signal(), Signal(), Signal(signed(32))
+        extreme = Signal()
+        takes_v = Signal()
+        plain = Signal(signed(32))
         m.d.comb += [
             other.eq(Mux(control.reduces, u, self.y)), subtracts.eq(control.alu == isa.Alu.SUBTRACT),
             total.eq((v + (other ^ subtracts.replicate(32)).as_signed() + subtracts)[:32]),
@@ -56,7 +61,8 @@ class Alu(wiring.Component):
         with m.If(self.step[0]):
             m.d.sync += u.eq(Mux(extreme, Mux(takes_v, v, other), plain))
 
-        moved, z = Signal(signed(32), reset_less=True), Signal(signed(32), reset_less=True)
+        moved = Signal(signed(32), reset_less=True)
+        z = Signal(signed(32), reset_less=True)
         with m.If(self.step[1]):
             m.d.sync += moved.eq((u + control.post)[:32].as_signed())
         with m.If(self.step[2]):

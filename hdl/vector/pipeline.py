@@ -53,7 +53,8 @@ class LanePipeline(wiring.Component):
         combine = latency - Alu.LATENCY - Table.LATENCY  # the stage in which the ALU takes its input
 
         # valid[k] and tags[k] belong to what stage k will take.
-        valid, step = Signal(latency + 1), Signal(latency)
+        valid = Signal(latency + 1)
+        step = Signal(latency)
         carried = Signal(latency)  # the valid bits without the stage input
         tags = [self.tag]
         m.d.comb += [valid.eq(self.valid | carried << 1), step.eq(valid[:latency] & self.move.replicate(latency))]
@@ -66,7 +67,8 @@ class LanePipeline(wiring.Component):
             tags.append(tag)
         m.d.comb += [self.push.eq(valid[latency] & self.move), self.result.tag.eq(tags[latency])]
 
-        scale_control, alu_control = Signal(ScaleControl), Signal(AluControl)
+        scale_control = Signal(ScaleControl)
+        alu_control = Signal(AluControl)
         low = Signal(signed(32), reset_less=True)
         m.d.comb += [
             scale_control.rounding.eq(self.scale.rounding),

@@ -48,7 +48,8 @@ class Sequencer(wiring.Component):
         del platform
         m, out, tag = Module(), self.iterations, self.iterations.payload.tag
         m.submodules.nest = nest = LoopNest([12] * _LEVELS)
-        active, advance = Signal(), Signal()
+        active = Signal()
+        advance = Signal()
         m.d.comb += [
             out.valid.eq(active), advance.eq(active & out.ready), nest.start.eq(self.start), nest.step.eq(advance),
             *(getattr(nest, f"count_{k}").eq(self.loop[f"count_{k}"]) for k in range(_LEVELS))]
@@ -64,7 +65,8 @@ class Sequencer(wiring.Component):
             addresses[name] = generator.address
 
         # A pass of a reduction covers the innermost `reduce` levels.
-        first, emit = Signal(init=1), Signal(init=1)
+        first = Signal(init=1)
+        emit = Signal(init=1)
         with m.Switch(self.loop.reduce):
             for count in range(1, _LEVELS + 1):
                 with m.Case(count):
@@ -73,13 +75,15 @@ class Sequencer(wiring.Component):
         beyond_a, cause_a = self._source_check(m, "a", addresses["a"])
         beyond_b, cause_b = self._source_check(m, "b", addresses["b"])
         beyond_d, cause_d = self._destination_check(m, addresses["destination"])
-        fault, bits = Signal(), index_bits(self._config)
+        fault = Signal()
+        bits = index_bits(self._config)
         m.d.comb += [
             fault.eq(beyond_a | beyond_b | (beyond_d & emit)),
             out.payload.a.eq(addresses["a"][:bits]), out.payload.b.eq(addresses["b"][:bits]),
             tag.destination.eq(addresses["destination"][:bits]), tag.first.eq(first), tag.emit.eq(emit | fault),
             tag.final.eq(nest.last[-1] | fault), tag.fault.eq(fault)]
-        failed, cause = Signal(reset_less=True), Signal(8, reset_less=True)
+        failed = Signal(reset_less=True)
+        cause = Signal(8, reset_less=True)
         address = Signal(isa.ADDRESS_BITS, reset_less=True)
         with m.If(self.start):
             m.d.sync += active.eq(1)

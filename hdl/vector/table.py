@@ -34,7 +34,8 @@ class Table(wiring.Component):
         del platform
         m = Module()
         m.submodules.memory = memory = Sram(depth=self.ENTRIES, width=32)
-        passed, collides = Signal(signed(32), reset_less=True), Signal()
+        passed = Signal(signed(32), reset_less=True)
+        collides = Signal()
         m.d.comb += [
             memory.write.enable.eq(self.enable), memory.write.address.eq(self.address), memory.write.data.eq(self.data),
             collides.eq(self.enable & (self.address == self.z[:8])),

@@ -69,18 +69,22 @@ class VectorUnit(wiring.Component):
         m.submodules.write_back = write_back = WriteBack(config)
 
         # -- taking instructions ---------------------------------------------------------------------
-        busy, failed, taking = Signal(), Signal(), Signal()
+        busy = Signal()
+        failed = Signal()
+        taking = Signal()
         word = Signal(isa.WORD_BITS)
         given = data.View(word_layout("VECTOR"), word)
         m.d.comb += [
             word.eq(self.instructions.payload.word), self.instructions.ready.eq(~busy & ~failed & ~self.halt),
             taking.eq(self.instructions.valid & self.instructions.ready)]
         loop = Signal(word_layout("VECTOR_LOOP"), init={f"count_{k}": 1 for k in range(4)})
-        scale, post = Signal(word_layout("VECTOR_SCALE")), Signal(word_layout("VECTOR_POST"))
+        scale = Signal(word_layout("VECTOR_SCALE"))
+        post = Signal(word_layout("VECTOR_POST"))
         strides = [Signal(word_layout("VECTOR_STRIDE"), name=f"stride_{name}") for name in ("a", "b", "destination")]
         vector = Signal(word_layout("VECTOR"), reset_less=True)
         pc = Signal(isa.PC_BITS, reset_less=True)
-        runs, cause = Signal(), Signal(8)
+        runs = Signal()
+        cause = Signal(8)
         with m.If(taking):
             m.d.sync += pc.eq(self.instructions.payload.pc)
             for register, name in ((loop, "VECTOR_LOOP"), (scale, "VECTOR_SCALE"), (post, "VECTOR_POST")):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from weft.gen.errors import ToolError
+from weft.gen.frontend.tflite_file import read_model
 
 ARENA_BYTES = 1 << 22  # working memory for tflite-micro
 
@@ -28,8 +29,9 @@ class Tflm:
 
     def __init__(self, path: str | Path) -> None:
         runtime = _engine("tflite_micro", "tflite-micro")
-        self.interpreter = runtime.runtime.Interpreter.from_bytes(Path(path).read_bytes(), arena_size=ARENA_BYTES)
-        self.outputs = 1
+        data = Path(path).read_bytes()
+        self.interpreter = runtime.runtime.Interpreter.from_bytes(data, arena_size=ARENA_BYTES)
+        self.outputs = len(read_model(data).outputs)  # the interpreter does not tell
 
     def run(self, x: NDArray[Any]) -> list[NDArray[Any]]:
         shape = tuple(self.interpreter.get_input_details(0)["shape"])

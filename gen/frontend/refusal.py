@@ -17,7 +17,9 @@ class Refusals:
         self.lines: list[str] = []
 
     def add(self, name: str, operator: str, reason: object) -> None:
-        self.lines.append(f"{name!r} ({operator}): {reason}")
+        # Converters join the names of everything that they fused with semicolons: the first says enough.
+        first, *fused = name.split(";")
+        self.lines.append(f"{first + ';...' * bool(fused)!r} ({operator}): {reason}")
 
     def raise_if_any(self) -> None:
         """One `WeftError` that names all of them."""

@@ -39,8 +39,8 @@ def _fused(operator: FileOperator, slot: int, tensor: Tensor) -> tuple[int, int]
 
 
 def _constant(tensor: FileTensor, what: str, kinds: tuple[str, ...]) -> np.ndarray:
-    require(tensor.data is not None, f"{what} {tensor.name!r} must be a constant")
     require(tensor.type in kinds, f"{what} {tensor.name!r} is {tensor.type}, not {' or '.join(kinds)}")
+    require(tensor.data is not None, f"{what} {tensor.name!r} must be a constant")
     return tensor.data  # type: ignore[return-value]
 
 

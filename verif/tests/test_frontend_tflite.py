@@ -27,7 +27,7 @@ def run_weft(path, samples, rounding):
 def assert_equal_to(engine, rounding, path, samples):
     interpreter = engine(path)
     for sample, ours in zip(samples, run_weft(path, samples, rounding), strict=True):
-        for mine, theirs in zip(ours, interpreter.run(sample), strict=False):
+        for mine, theirs in zip(ours, interpreter.run(sample), strict=True):
             assert mine.dtype == theirs.dtype and mine.shape == theirs.shape
             assert np.array_equal(mine, theirs)
 
@@ -143,16 +143,17 @@ def test_softmax(tmp_path, seed):
     assert_equal_to_both(maker.save(tmp_path, x, y), samples_of(chance, (3, classes), 200))
 
 
-def test_float_ends(tmp_path):
+def test_float_ends_and_two_outputs(tmp_path):
     chance, maker = np.random.default_rng(3), TfliteMaker()
     x, q = maker.tensor((1, 300), kind="float32"), maker.tensor((1, 300), 0.037, -5)
     r, y = maker.tensor((1, 20, 15), 0.037, -5), maker.tensor((1, 20, 15), kind="float32")
     maker.node("QUANTIZE", [x], q)
     maker.node("RESHAPE", [q, maker.constant(np.array([1, 20, 15], np.int32))], r, "ReshapeOptions", newShape=[1, 20, 15])
     maker.node("DEQUANTIZE", [r], y)
+    z = maker.node("RELU", [r], maker.tensor((1, 20, 15), 0.05, 0))
     halves = ((np.arange(300) - 150.5) * np.float32(0.037)).astype(np.float32)
     samples = np.concatenate([chance.normal(scale=3, size=(20, 1, 300)).astype(np.float32), halves[None, None]])
-    assert_equal_to_both(maker.save(tmp_path, x, y), samples)
+    assert_equal_to_both(maker.save(tmp_path, x, y, z), samples)
 
 
 def test_padding_folds_into_the_convolution(tmp_path):

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -13,7 +12,7 @@ from weft.gen.compiler.estimate import estimate
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower import LOWERINGS, Context
 from weft.gen.compiler.lower.context import Band
-from weft.gen.compiler.lower.convolution import Tile, lower_conv, tiles_of
+from weft.gen.compiler.lower.convolution import Epilogue, Tile, lower_conv, tiles_of
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.memory import ConstantRing
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed
@@ -120,17 +119,18 @@ class Compilation:
         rows = self.plan.band_rows
         return fusible(self.simple.nodes, index) and index not in rows and index + 1 not in rows
 
-    def _epilogue(self, index: int) -> Callable[[Tile, int], None]:
-        """Emits addition `index` for one tile of output channels."""
+    def _epilogue(self, index: int) -> Epilogue:
+        """Emits addition `index` for one tile of output channels, in the tile's own accumulator lines: another slot would put
+        every convolution tile into the same accumulator bank, where matrix and vector unit get in each other's way."""
         node, band = self.simple.nodes[index], self._bands(index, self.simple.nodes[index])[0]
         assert isinstance(node, Add)
         lanes, (_, _, channels) = self.config.lanes, band.output.tensor.shape
 
-        def emit(tile: Tile, group: int) -> None:
+        def emit(tile: Tile, group: int, slot: int) -> None:
             first = group * lanes
             sweep = Sweep(tile.y, tile.rows, tile.x * channels + first, tile.columns, channels, min(lanes, channels - first))
             with self.emitter.builder.layer_of(index):
-                add_sweep(self.context, node, band, sweep)
+                add_sweep(self.context, node, band, sweep, slot)
         return emit
 
     @staticmethod
@@ -211,12 +211,12 @@ class Compilation:
         program_lines = 0  # constants follow the program, whose length is not known yet: patched below
         pending: list[int] = []
 
-        def fetch(limit: int) -> None:
-            """Request blocks in order while they fit: at most FETCH_AHEAD that no step up to `limit` needs."""
+        def fetch(limit: int, most: int = FETCH_AHEAD) -> None:
+            """Request blocks in order while they fit: at most `most` that no step up to `limit` needs."""
             ahead = sum(len(lines) for index, lines in arrived.items() if index > limit)
             while wanted:
                 index, block = wanted[0]
-                if index > limit and ahead >= FETCH_AHEAD:
+                if index > limit and ahead >= most:
                     return
                 line = ring.allocate(block.lines)
                 if line is None:
@@ -233,7 +233,8 @@ class Compilation:
 
         builder = self.emitter.builder
         for index, item in enumerate(steps):
-            fetch(index if item.step.blocks else index - 1)
+            # The first layer's parameters and weights come before the input, everything else after it.
+            fetch(index if item.step.blocks else index - 1, FETCH_AHEAD if index else 2)
             builder.layer = item.layer
             lines = arrived.pop(index, [])
             item.step.emit(lines)

@@ -73,7 +73,8 @@ class Tile:
     columns: int
 
 
-Epilogue = Callable[[Tile, int], None]
+# Called with a finished tile, its output group, and its accumulator lines, which are free by then.
+Epilogue = Callable[[Tile, int, int], None]
 
 
 def tiles_of(band: Band, most: int) -> list[Tile]:
@@ -173,7 +174,7 @@ class ConvLowering:
             lanes=min(self.lanes, self.channels - group * self.lanes),
             parameter=self.first_set + group - self.first_group)
         if self.epilogue:
-            self.epilogue(tile, group)
+            self.epilogue(tile, group, slot)
 
 
 def lower_conv(context: Context, node: Conv, band: Band, epilogue: Epilogue | None = None) -> Iterator[Step]:

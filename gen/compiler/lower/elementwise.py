@@ -79,11 +79,13 @@ def channel_sweeps(band: Band, group: int, lanes: int, most: int) -> Iterator[Sw
     yield from _cut(band.first, band.last, first, width, channels, min(lanes, channels - first), most)
 
 
-def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, _: list[int] | None = None) -> None:
-    """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point): three passes over the vectors of `sweep`."""
+def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, slot: int | None = None) -> None:
+    """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point): three passes over the vectors of `sweep`, through
+    accumulator lines from `slot` (default: the next free ones)."""
     emitter = context.emitter
     a, b = band.inputs
-    slot = emitter.slots.next()
+    if slot is None:
+        slot = emitter.slots.next()
     counts, steps = (sweep.vectors, sweep.rows), (1, sweep.vectors)
     partial = emitter.accumulators(slot, sweep.lines, steps)
     store = emitter.accumulators(slot, sweep.lines, steps, write=True)
@@ -95,8 +97,11 @@ def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, _: list[int
 
 def lower_add(context: Context, node: Add, band: Band) -> Iterator[Step]:
     """An addition on its own; see `Compilation._epilogue` for one that follows the tiles of a convolution."""
+    def emit(sweep: Sweep, _: list[int]) -> None:
+        add_sweep(context, node, band, sweep)
+
     for sweep in flat_sweeps(band, context.lanes, context.emitter.slots.lines):
-        yield Step(partial(add_sweep, context, node, band, sweep))
+        yield Step(partial(emit, sweep))
 
 
 def _identity(scale: Scale) -> bool:

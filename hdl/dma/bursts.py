@@ -10,8 +10,10 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.dma.rows import DRAM_LINE_BITS, LINE_BITS, ROW, Access
 from weft.hdl.interfaces import WindowSignature
+from weft.hdl.shift_fifo import ShiftFifo
 
 PAGE_BYTES = 4096  # no AXI burst crosses a multiple of it
+READY = 2  # segments that may wait at the output
 OFFSET_BITS = 32  # of a byte in a window, as error reports show it
 
 
@@ -53,8 +55,8 @@ class Bursts(wiring.Component):
     below the size). A row that fails gives a segment BAD_x with the address of the row's first line; the unit must not use what
     follows. So is a burst whose bus address would wrap around. No segment of kind DATA ever leaves its window.
 
-    One segment a cycle; each row costs one cycle more. All stages move together, when the output register is free. A stage has one
-    adder or one comparison of full width.
+    One segment a cycle; each row costs one cycle more. All stages move together, when the short queue behind them has a free place; its
+    registers keep a unit's `ready` away from them. No stage has more than one adder or comparison in a row.
 
     Parameters
     ----------
@@ -81,8 +83,10 @@ class Bursts(wiring.Component):
         shift = exact_log2(config.line_bytes)
         page_lines = PAGE_BYTES // config.line_bytes
         burst = min(config.axi.burst_beats, page_lines)
-        advance = Signal()
-        m.d.comb += advance.eq(~self.segments.valid | self.segments.ready)
+        m.submodules.ready = ready = ShiftFifo(segment_layout(config), READY)
+        wiring.connect(m, ready.o, wiring.flipped(self.segments))
+        advance, staged_valid = Signal(), Signal()
+        m.d.comb += advance.eq(~staged_valid | ready.i.ready)
 
         # Stage 0: a row and its window. A window without permission has no line that may be touched.
         row, held, measured = Signal(ROW, reset_less=True), Signal(), Signal()
@@ -115,17 +119,19 @@ class Bursts(wiring.Component):
             with m.Else():
                 m.d.sync += [left.eq(row.after), phase.eq(Phase.AFTER)]
 
-        # Stage 1, every other cycle: the lines of one segment.
+        # Stage 1, every other cycle: the lines of one segment. Comparisons and subtractions stand side by side: a part that is not done
+        # goes on with `cap` lines less, and what is left of the page does not matter once the data is done.
         emit, is_data, part_done, kind = Signal(), Signal(), Signal(), Signal(Kind)
         cap, lines = Signal(range(burst + 1)), Signal(range(257))
         m.d.comb += [
             emit.eq(held & measured), is_data.eq(phase == Phase.DATA),
             cap.eq(Mux((page_left == 0) | (page_left > burst), burst, page_left)),
-            part_done.eq(~is_data | (left <= cap)), lines.eq(Mux(part_done, left, cap)), row_done.eq(emit & part_done)]
+            part_done.eq(~is_data | ((left <= burst) & ((page_left == 0) | (left <= page_left)))),
+            lines.eq(Mux(part_done, left, cap)), row_done.eq(emit & part_done)]
         with m.If(advance & emit):
-            m.d.sync += left.eq(left - lines)
+            m.d.sync += left.eq(left - cap)
             with m.If(is_data):
-                m.d.sync += page_left.eq(page_left - lines)
+                m.d.sync += page_left.eq(page_left - cap)
         with m.If((phase == Phase.BEFORE) & (row.length != 0)):
             m.d.comb += row_done.eq(0)
             with m.If(advance & emit):
@@ -145,18 +151,19 @@ class Bursts(wiring.Component):
 
         # Stage 2: addresses. The cursors stand at the segment in this stage; the last segment of the row before leaves it in the cycle
         # of `measure`, which puts them on the new row. The top bit of `address` is the carry out of the bus's address space.
-        staged, segment = Signal(segment_layout(config), reset_less=True), self.segments.payload
-        staged_valid, staged_lines = Signal(), Signal.like(lines, reset_less=True)
+        staged, segment = Signal(segment_layout(config), reset_less=True), ready.i.payload
+        staged_lines = Signal.like(lines, reset_less=True)
         line, offset = Signal(LINE_BITS, reset_less=True), Signal(OFFSET_BITS, reset_less=True)
         address = Signal(config.axi.address_bits + 1, reset_less=True)
+        m.d.comb += [
+            ready.i.valid.eq(staged_valid), segment.eq(staged), segment.line.eq(line), segment.address.eq(address),
+            segment.offset.eq(Mux(staged.kind == Kind.BAD_SCRATCHPAD, line << shift, offset))]
+        with m.If((staged.kind == Kind.DATA) & address[-1]):
+            m.d.comb += segment.kind.eq(Kind.BAD_WINDOW)
         with m.If(advance):
             m.d.sync += [
                 staged_valid.eq(emit), staged_lines.eq(lines), staged.kind.eq(kind), staged.length.eq(lines - 1),
-                staged.last.eq(row.last & row_done), staged.pc.eq(row.pc), staged.signal.eq(row.signal), staged.fill.eq(row.fill),
-                self.segments.valid.eq(staged_valid), segment.eq(staged), segment.line.eq(line),
-                segment.offset.eq(Mux(staged.kind == Kind.BAD_SCRATCHPAD, line << shift, offset)), segment.address.eq(address)]
-            with m.If((staged.kind == Kind.DATA) & address[-1]):
-                m.d.sync += segment.kind.eq(Kind.BAD_WINDOW)
+                staged.last.eq(row.last & row_done), staged.pc.eq(row.pc), staged.signal.eq(row.signal), staged.fill.eq(row.fill)]
             with m.If(staged_valid):
                 m.d.sync += line.eq(line + staged_lines)
                 with m.If(staged.kind == Kind.DATA):

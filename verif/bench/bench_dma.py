@@ -29,6 +29,8 @@ from weft.verif.bench.dma_agents import (
 from weft.verif.bench.dma_top import DmaTop
 
 UNITS = ("LOAD", "STORE")
+pytestmark = pytest.mark.integration
+
 MODULE = "weft.verif.bench.bench_dma"
 RAM_BYTES = 1 << 18
 LATENCY = 64

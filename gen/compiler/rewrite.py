@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 from weft.gen.errors import WeftError
-from weft.gen.graph import Conv, Graph, Node, Rescale, Reshape, Scale, Tensor
+from weft.gen.graph import Add, Conv, Graph, Node, Rescale, Reshape, Scale, Tensor
 
 IDENTITY = Scale()
 
@@ -34,6 +34,22 @@ def _fold_into_weights(conv: Conv, source: Tensor, order: np.ndarray | None) -> 
 def _refuse(node: Node, why: str) -> WeftError:
     return WeftError(f"node {node.name!r} ({node.source})", why=why,
                      fix="reshape only flattens tensors in front of a fully connected layer, or keeps the order of elements")
+
+
+def _longest_last(nodes: list[Node], root: dict[str, str]) -> list[Node]:
+    """Of two convolutions whose sum follows, put the one with more multiplications second.
+
+    The addition goes tile by tile behind the convolution before it; behind a short one (a 1 x 1 shortcut) the vector unit
+    could not keep up and the matrix unit would wait.
+    """
+    nodes = list(nodes)
+    for index in range(2, len(nodes)):
+        first, second, add = nodes[index - 2 : index + 1]
+        if (isinstance(add, Add) and isinstance(first, Conv) and isinstance(second, Conv)
+                and {root[name] for name in add.inputs} == {first.output, second.output}
+                and root[second.inputs[0]] != first.output and first.weights.size > second.weights.size):
+            nodes[index - 2 : index] = [second, first]
+    return nodes
 
 
 def simplify(graph: Graph) -> Simplified:
@@ -74,4 +90,4 @@ def simplify(graph: Graph) -> Simplified:
             root[copy.name] = root[name] = copy.name
             nodes.append(Rescale(name=name, source="copy", inputs=(graph.input,), output=copy.name, first=IDENTITY, second=IDENTITY,
                                  zero_point=0, low=-128, high=127))
-    return Simplified(nodes, tensors, root, viewed)
+    return Simplified(_longest_last(nodes, root), tensors, root, viewed)

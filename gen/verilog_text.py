@@ -95,8 +95,8 @@ def _whole_words(text: str) -> str:
         bits = ", ".join(f"{{{width}{{{enable}[{n}]}}}}" for n in reversed(range(len(positions))))
         return (f"`ifdef VERILATOR  // the same in one piece: faster, but no pattern that synthesis knows\n"
                 f"  always @(posedge {clock})\n    if (|{enable}) begin : {memory}_write\n"
-                f"      reg [{top}:0] mask;\n      mask = {{ {bits} }};\n"
-                f"      {memory}[{address}] <= {memory}[{address}] & ~mask | {data} & mask;\n    end\n"
+                f"      reg [{top}:0] {memory}_mask;\n      {memory}_mask = {{ {bits} }};\n"
+                f"      {memory}[{address}] <= {memory}[{address}] & ~{memory}_mask | {data} & {memory}_mask;\n    end\n"
                 f"`else\n{process[0]}`endif\n")
 
     return _BYTES.sub(whole, text)

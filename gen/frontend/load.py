@@ -13,8 +13,9 @@ TFLITE_IDENTIFIER = b"TFL3"  # bytes 4..7 of a TensorFlow Lite flatbuffer
 def load(path: str | Path, *, rounding: str = "tflm") -> Graph:
     """The network in a .tflite or .onnx file as a graph.
 
-    `rounding` selects whose bits a .tflite file means where the two references differ, which is in FULLY_CONNECTED only:
-    "tflm" (tflite-micro, two roundings) or "litert" (LiteRT's reference kernels, one). ONNX files always mean onnxruntime's.
+    `rounding` selects whose bits a .tflite file means where the two references differ, which is in FULLY_CONNECTED ("tflm":
+    tflite-micro, two roundings; "litert": LiteRT's reference kernels, one) and in a RELU that also rescales. ONNX files always
+    mean onnxruntime's.
 
     Raises `WeftError` for a file that is missing, damaged or of another kind, and one `WeftError` that lists every node that
     is not supported.

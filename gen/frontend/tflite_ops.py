@@ -108,7 +108,7 @@ def fully_connected(context: "TfliteContext", operator: FileOperator) -> None:
     require(y.shape == y_view, f"output shape {list(y.shape)} is not {list(y_view)}")
     low, high = _fused(operator, 0, y)
     bias = _bias(context.optional(operator, 2), outputs)
-    if filters.scales.size == 1:  # the reference multiplies these two scales in float32
+    if filters.scales.size == 1 and context.rounding == "tflm":  # tflite-micro multiplies these two scales in float32
         reals = np.float64(np.float32(x.scale) * filters.scales) / np.float64(y.scale)
     else:
         reals = np.float64(x.scale) * filters.scales.astype(np.float64) / np.float64(y.scale)
@@ -150,8 +150,11 @@ def average_pool_2d(context: "TfliteContext", operator: FileOperator) -> None:
 
 def _rescale(context: "TfliteContext", operator: FileOperator, x: Tensor, y: Tensor, low: int, high: int) -> None:
     require(x.shape == y.shape, f"shapes {list(x.shape)} and {list(y.shape)} differ")
-    context.builder.node(Rescale(operator.name, operator.operator, (x.name,), y.name, double_scale(x.scale / y.scale, -x.zero_point),
-                                 Scale(), y.zero_point, low, high))
+    # LiteRT's RELU divides the scales in float32; its QUANTIZE, and all of tflite-micro, in double.
+    single = operator.operator == "RELU" and context.rounding == "litert"
+    real = float(np.float32(x.scale) / np.float32(y.scale)) if single else x.scale / y.scale
+    context.builder.node(Rescale(operator.name, operator.operator, (x.name,), y.name, double_scale(real, -x.zero_point), Scale(),
+                                 y.zero_point, low, high))
 
 
 def relu(context: "TfliteContext", operator: FileOperator) -> None:

@@ -156,6 +156,35 @@ def test_float_ends_and_two_outputs(tmp_path):
     assert_equal_to_both(maker.save(tmp_path, x, y, z), samples)
 
 
+def _scales_with_ties(seed):
+    """Decimal fractions and powers of two: their quotients hit halves, where float32 and double, and all roundings, part."""
+    chance = np.random.default_rng(seed)
+    return [float(scale) for scale in (2.0 ** chance.integers(-6, 0, 3) if seed % 4 == 0 else np.round(chance.uniform(0.005, 0.2, 3), 3))]
+
+
+@pytest.mark.parametrize("operator", ["FULLY_CONNECTED", "FULLY_CONNECTED per channel", "CONV_2D", "ADD", "RELU", "QUANTIZE"])
+def test_scales_whose_quotients_are_ties(tmp_path, operator):
+    every = np.arange(-128, 128, dtype=np.int8)
+    for seed in range(40):
+        x_scale, w_scale, y_scale = _scales_with_ties(seed)
+        maker = TfliteMaker()
+        weights = np.random.default_rng(seed).integers(-127, 128, (8, 1)).astype(np.int8)
+        bias = maker.constant(np.zeros(8, np.int32), np.float32(x_scale) * np.float32(w_scale))
+        if operator.startswith("FULLY"):
+            x, y = maker.tensor((256, 1), x_scale, 3), maker.tensor((256, 8), y_scale, -5)
+            scales = [w_scale] * 8 if "per channel" in operator else w_scale
+            maker.node("FULLY_CONNECTED", [x, maker.constant(weights, scales), bias], y, "FullyConnectedOptions")
+        elif operator == "CONV_2D":
+            x, y = maker.tensor((1, 16, 16, 1), x_scale, 3), maker.tensor((1, 16, 16, 8), y_scale, -5)
+            maker.node("CONV_2D", [x, maker.constant(weights.reshape(8, 1, 1, 1), w_scale), bias], y, "Conv2DOptions", padding=VALID,
+                       strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1)
+        else:
+            x, y = maker.tensor((1, 256), x_scale, 3), maker.tensor((1, 256), y_scale, -5)
+            maker.node(operator, [x, x] if operator == "ADD" else [x], y, *(["AddOptions"] if operator == "ADD" else []))
+        sample = every.reshape([int(size) for size in maker.graph.tensors[x].shape])
+        assert_equal_to_both(maker.save(tmp_path, x, y), [sample])
+
+
 def test_padding_folds_into_the_convolution(tmp_path):
     chance, maker = np.random.default_rng(4), TfliteMaker()
     x, p = maker.tensor((1, 6, 7, 2), 0.03, 11), maker.tensor((1, 9, 12, 2), 0.03, 11)

@@ -46,10 +46,8 @@ class Semaphores(wiring.Component):
                     overflow.eq(up & ~down & count.all()), getattr(self, f"available_{target.value}")[source].eq(count != 0)]
                 with m.If(self.clear):
                     m.d.sync += count.eq(0)
-                with m.Elif(up & ~down & ~overflow):
-                    m.d.sync += count.eq(count + 1)
-                with m.Elif(down & ~up):
-                    m.d.sync += count.eq(count - 1)
+                with m.Elif((up ^ down) & ~overflow):
+                    m.d.sync += count.eq(count + Cat(1, down.replicate(self._bits - 1)))  # one adder for +1 and -1
                 overflows.append(overflow)
             m.d.comb += self.overflow[source].eq(Cat(overflows).any())
         return m

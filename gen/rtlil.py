@@ -197,11 +197,23 @@ def _plain_names(module: Module) -> None:
 
 
 def _order_ports(module: Module) -> None:
-    """Amaranth counts from 0, which Yosys takes for no number at all."""
-    wires = [(position, wire) for position, item in enumerate(module.items) if (wire := _WIRE.search(item)) and wire[2]]
-    wires.sort(key=lambda entry: (entry[1][4] not in ("\\clk", "\\rst"), int(entry[1][3])))
-    for number, (position, wire) in enumerate(wires, 1):
-        module.items[position] = module.items[position].replace(wire[0], f"  wire width {wire[1]} {wire[2]} {number} {wire[4]}")
+    """Amaranth counts from 0, which Yosys takes for no number at all; and its order differs between equal modules."""
+    ports = [(position, wire) for position, item in enumerate(module.items) if (wire := _WIRE.search(item)) and wire[2]]
+    is_top = "attribute \\top 1" in module.attributes
+
+    def rank(wire: re.Match[str]) -> tuple[object, ...]:
+        clock_first = wire[4] not in ("\\clk", "\\rst")
+        return (clock_first, int(wire[3])) if is_top else (clock_first, wire[2], wire[4])
+
+    ordered = sorted((wire for _, wire in ports), key=rank)
+    for number, (wire, (position, _)) in enumerate(zip(ordered, ports, strict=True), 1):
+        attributes = wire.string.replace(wire[0], "").rstrip("\n")
+        text = f"  wire width {wire[1]} {wire[2]} {number} {wire[4]}"
+        module.items[position] = f"{attributes}\n{text}" if attributes else text
+    for position, item in enumerate(module.items):
+        if item.startswith("  cell \\"):
+            head, *connections, end = item.split("\n")
+            module.items[position] = "\n".join([head, *sorted(connections), end])
 
 
 def _unique(wanted: str, taken: set[str]) -> str:

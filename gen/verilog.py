@@ -38,9 +38,10 @@ def convert(component: Component, name: str, *, assertions: bool = False) -> str
             rtlil.remove_checks(module)
         rtlil.relax_memories(module)
     classes = _classes(design)
-    modules = rtlil.merge(modules, lambda old: f"{name}_{classes[old]}")
+    modules = rtlil.merge(modules, lambda old: old)  # before tidying, because it is quick, and after, because more is equal then
     for module in modules:
         rtlil.tidy(module)
+    modules = rtlil.merge(modules, lambda old: f"{name}_{classes[old]}")
     yosys = find_yosys(lambda version: version >= (0, 40))
     # Yosys warns that not every process can be written as Verilog; those that Amaranth makes can.
     return verilog_text.rewrite(yosys.run(["-q", "-"], _SCRIPT.format(text=rtlil.unparse(modules)), ignore_warnings=True))

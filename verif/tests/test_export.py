@@ -53,7 +53,9 @@ def test_verilog_has_each_module_once(exported):
     modules = _modules((exported / "rtl" / f"{TOP}.v").read_text())
     assert len({name for name, _ in modules}) == len(modules) > 20
     assert len({body for _, body in modules}) == len(modules)
-    assert len([name for name, _ in modules if "_sram" in name]) < 15  # one a shape, not one a memory
+    scratchpad = dict(modules)[f"{TOP}_scratchpad"]
+    assert len(set(re.findall(r"^  (\w+) (?:even|odd)_\d+ \(", scratchpad, re.MULTILINE))) == 1  # its memories are of one kind
+    assert len(re.findall(r"^  \w+ (?:even|odd)_\d+ \(", scratchpad, re.MULTILINE)) == 2 * TINY.scratchpad.banks
     assert "\\" not in "".join(body for _, body in modules)
 
 

@@ -278,7 +278,7 @@ class Compilation:
             tile, macs = "", 0
             if isinstance(node, Conv):
                 macs = int(np.prod(shape[:2])) * node.weights.size
-                first = tiles_of(self._bands(index, node)[0], self.emitter.slots.lines)[0]
+                first = tiles_of(self._bands(index, node)[0], self.emitter.slots.lines, self.config.lanes)[0]
                 tile = f"{first.rows}x{first.columns}x{min(shape[2], self.config.lanes)}"
             bands = len(self._bands(index, node))
             if bands > 1:

@@ -82,9 +82,13 @@ class ConstantRing:
 
 
 class AccumulatorSlots:
-    """Quarters of the accumulators, taken in turn and alternating between the two banks."""
+    """The two banks of the accumulators, taken in turn.
 
-    ORDER = (0, 2, 1, 3)
+    One tile a bank: the matrix unit has priority in the bank it writes, so a tile that it started two ahead of the vector unit
+    would lock the vector unit out of its own (measured: resnet8 takes 5 % longer with two tiles a bank).
+    """
+
+    ORDER = (0, 1)
 
     def __init__(self, config: Config) -> None:
         self.lines = config.accumulator_lines // len(self.ORDER)

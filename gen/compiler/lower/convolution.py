@@ -77,9 +77,14 @@ class Tile:
 Epilogue = Callable[[Tile, int, int], None]
 
 
-def tiles_of(band: Band, most: int) -> list[Tile]:
-    """Cut a band into tiles of at most `most` pixels, whole rows if they fit."""
+def tiles_of(band: Band, most: int, lanes: int) -> list[Tile]:
+    """Cut a band into tiles of at most `most` pixels, whole rows if they fit.
+
+    At least four tiles if they are long enough to hide a weight tile's loading: the first ones then do not wait for the last rows
+    of the layer before, and the vector unit has less to finish after the last one.
+    """
     width = band.output.tensor.shape[1]
+    most = min(most, max((band.last - band.first + 1) * width // 4, 2 * lanes))
     columns = balanced(width, most)
     rows = balanced(band.last - band.first + 1, max(1, most // columns))
     return [Tile(y, x, min(rows, band.last + 1 - y), min(columns, width - x))
@@ -95,7 +100,7 @@ class ConvLowering:
         self.channels = band.output.tensor.shape[2]
         self.groups = -(-self.channels // self.lanes)
         self.pieces = _pieces(node, self.lanes, context.block_limit)
-        self.tiles = tiles_of(band, self.emitter.slots.lines)
+        self.tiles = tiles_of(band, self.emitter.slots.lines, self.lanes)
         self.first_set = 0
         self.first_group = 0
 

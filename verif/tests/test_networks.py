@@ -1,0 +1,78 @@
+"""Whole networks on the simulated RTL, through `weft.sim.runner.simulate`: every output against engines that weft did not write.
+
+`simulate` compares outputs with the engine run live; here they are compared once more with outputs recorded by others.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from weft.gen.config import Config
+from weft.sim.runner import Options, simulate
+from weft.verif.tests import third_party
+from weft.verif.tests.test_house import ROOT
+
+pytestmark = pytest.mark.integration
+
+
+def run(tmp_path: Path, model: Path, inputs: Path, config: str, **options: Any) -> tuple[dict[str, Any], np.ndarray]:
+    """Report and first output of a run that found no difference anywhere."""
+    report = simulate(Config.load(ROOT / "configs" / f"{config}.toml"), model, inputs, tmp_path / "out", Options(**options))
+    wrong = report["mismatches"]
+    assert (wrong["golden"], wrong["reference"], wrong["tensors"]) == (0, 0, 0)
+    assert wrong["tensors_compared"] >= len(report["layers"]), "every layer's tensor was compared"
+    with np.load(tmp_path / "out" / "outputs.npz") as outputs:
+        return report, outputs[outputs.files[0]]
+
+
+def test_digits(tmp_path: Path) -> None:
+    folder = ROOT / "examples" / "digits"
+    report, scores = run(tmp_path, folder / "digits.onnx", folder / "digits.npz", "edge16")
+    labels = np.load(folder / "digits.npz")["y"]
+    assert report["inputs"] == len(labels) >= 100
+    assert (scores.reshape(len(labels), -1).argmax(1) == labels).mean() >= 0.97
+
+
+@pytest.mark.parametrize("config", ["edge8", "edge16", "edge32"])
+def test_resnet8(tmp_path: Path, config: str) -> None:
+    data = third_party.data("resnet8_9.npz")
+    _, outputs = run(tmp_path, third_party.model("mlperf_tiny_resnet8.tflite"), data, config)
+    np.testing.assert_array_equal(outputs.reshape(9, 10), np.load(data)["out_tflm"])
+
+
+def test_resnet8_with_spilled_tensors(tmp_path: Path) -> None:
+    data = third_party.data("resnet8_9.npz")
+    report, outputs = run(tmp_path, third_party.model("mlperf_tiny_resnet8.tflite"), data, "tiny4", samples=1)
+    np.testing.assert_array_equal(outputs.reshape(1, 10), np.load(data)["out_tflm"][:1])
+    assert report["dram_bytes"]["write"] > 16 * 1024, "64 KiB do not hold all activations"
+
+
+def test_resnet8_is_fast(tmp_path: Path) -> None:
+    """Cycles are deterministic. SCALE-Sim's weight-stationary ideal without memory is 63,130."""
+    report, _ = run(tmp_path, third_party.model("mlperf_tiny_resnet8.tflite"), third_party.data("resnet8_9.npz"), "edge16", samples=1)
+    assert report["cycles_per_inference"] <= 63_000
+
+
+@pytest.mark.parametrize("rounding", ["tflm", "litert"])
+def test_anomaly_detector(tmp_path: Path, rounding: str) -> None:
+    data = third_party.data("ad_196.npz")
+    _, outputs = run(tmp_path, third_party.model("mlperf_tiny_ad.tflite"), data, "edge16", rounding=rounding)
+    expected = np.load(data)["out_tflm" if rounding == "tflm" else "out_litert_ref"]
+    np.testing.assert_array_equal(outputs.reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize("rounding", ["tflm", "litert"])
+def test_hello_world(tmp_path: Path, rounding: str) -> None:
+    inputs = tmp_path / "all.npy"
+    np.save(inputs, np.arange(-128, 128, dtype=np.int8).reshape(256, 1, 1))
+    report, _ = run(tmp_path, third_party.model("tflm_hello_world.tflite"), inputs, "edge16", rounding=rounding)
+    assert report["inputs"] == 256
+    assert report["reference"]["name"] == ("tflite-micro" if rounding == "tflm" else "litert-reference")
+    assert report["reference"]["version"], "the engine ran"
+
+
+def test_mnist8(tmp_path: Path) -> None:
+    report, _ = run(tmp_path, third_party.model("mnist8_qop_u8s8.onnx"), third_party.data("mnist_digits28.npz"), "edge16")
+    assert report["inputs"] == 1797 and report["reference"]["name"] == "onnxruntime" and report["reference"]["version"]

@@ -3,11 +3,13 @@
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from weft.gen import isa
 
-# Constant during an instruction and the same in every lane. With `reduces` the running value takes the place of operand B.
+# Constant during an instruction and the same in every lane; decoded, because the operation decides about the longest path.
+# extreme: MAXIMUM or MINIMUM. With `reduces` the running value takes the place of operand B.
 # Clamping takes low <= high; min(max(z, low), high) with low > high is the same as with low = high.
-AluControl = data.StructLayout({"alu": 4, "reduces": 1, "post": signed(32), "low": signed(32), "high": signed(32)})
+AluControl = data.StructLayout({
+    "reduces": 1, "extreme": 1, "minimum": 1, "adds": 1, "subtracts": 1, "concatenates": 1, "counts_zeros": 1,
+    "post": signed(32), "low": signed(32), "high": signed(32)})
 
 
 class Alu(wiring.Component):
@@ -18,7 +20,7 @@ class Alu(wiring.Component):
 
     Members
     -------
-    control: `AluControl`; must not change while operands are under way.
+    control: `AluControl`, from registers; must not change while operands are under way.
     step: bit k lets stage k take its input at the end of this cycle.
     first: with the operands of stage 0: they begin a reduction, so v stands for itself. Ignored without `reduces`.
     v, y: operands, taken by stage 0.
@@ -39,27 +41,24 @@ class Alu(wiring.Component):
         m, control, v = Module(), self.control, self.v
         u = Signal(signed(32), reset_less=True)
         other = Signal(signed(32))
-        subtracts = Signal()
         total = Signal(32)
-        # The comparison is the longest path, and through u it is a loop: everything else is chosen beside it.
-        extreme = Signal()
-        takes_v = Signal()
         plain = Signal(signed(32))
+        takes_v = Signal()
+        begins = Signal()
+        # The comparison is the longest path, and through u it is a loop: everything else is chosen beside it.
         m.d.comb += [
-            other.eq(Mux(control.reduces, u, self.y)), subtracts.eq(control.alu == isa.Alu.SUBTRACT),
-            total.eq((v + (other ^ subtracts.replicate(32)).as_signed() + subtracts)[:32]),
-            takes_v.eq((v > other) ^ (control.alu == isa.Alu.MINIMUM)), plain.eq(v)]
-        with m.If(~(control.reduces & self.first)), m.Switch(control.alu):
-            with m.Case(isa.Alu.MAXIMUM, isa.Alu.MINIMUM):
-                m.d.comb += extreme.eq(1)
-            with m.Case(isa.Alu.ADD, isa.Alu.SUBTRACT):
-                m.d.comb += plain.eq(total.as_signed())
-            with m.Case(isa.Alu.CONCATENATE):
-                m.d.comb += plain.eq(Cat(v[:8], other[:24]).as_signed())
-            with m.Case(isa.Alu.LEADING_ZEROS):
-                m.d.comb += plain.eq(self._leading_zeros(m))
+            other.eq(Mux(control.reduces, u, self.y)),
+            total.eq((v + (other ^ control.subtracts.replicate(32)).as_signed() + control.subtracts)[:32]),
+            plain.eq(v), begins.eq(control.reduces & self.first),
+            takes_v.eq(begins | (control.extreme & ((v > other) ^ control.minimum)))]
+        with m.If(control.adds):
+            m.d.comb += plain.eq(total.as_signed())
+        with m.If(control.concatenates):
+            m.d.comb += plain.eq(Cat(v[:8], other[:24]).as_signed())
+        with m.If(control.counts_zeros):
+            m.d.comb += plain.eq(self._leading_zeros(m))
         with m.If(self.step[0]):
-            m.d.sync += u.eq(Mux(extreme, Mux(takes_v, v, other), plain))
+            m.d.sync += u.eq(Mux(takes_v, v, Mux(control.extreme, other, plain)))
 
         moved = Signal(signed(32), reset_less=True)
         z = Signal(signed(32), reset_less=True)
@@ -71,14 +70,15 @@ class Alu(wiring.Component):
         return m
 
     def _leading_zeros(self, m: Module) -> Signal:
-        """Binary search: is the upper half empty? Then look at the lower half."""
-        rest, count = self.v[:], Signal(5)
-        for level in reversed(range(5)):
-            width = 1 << level
-            empty, half = Signal(name=f"empty_{width}"), Signal(width, name=f"half_{width}")
-            m.d.comb += [empty.eq(~rest[width:].any()), half.eq(Mux(empty, rest[:width], rest[width:])), count[level].eq(empty)]
-            rest = half
-        # Thirty-one empty halves and an empty last bit: 32.
-        total = Signal(6, name="leading_zeros")
-        m.d.comb += total.eq(count + ~rest[0])
-        return total
+        """Fill everything below the highest one, keep that one alone, encode its distance from the top; 32 for zero."""
+        filled = self.v[:]
+        for distance in (1, 2, 4, 8, 16):
+            wider = Signal(32, name=f"filled_{distance}")
+            m.d.comb += wider.eq(filled | filled >> distance)
+            filled = wider
+        highest = Signal(32)
+        count = Signal(6, name="leading_zeros")
+        m.d.comb += [
+            highest.eq(filled ^ filled >> 1),
+            count.eq(Cat(*(Cat(highest[n] for n in range(32) if 31 - n >> k & 1).any() for k in range(5)), ~filled[0]))]
+        return count

@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.config import Config
 from weft.gen.isa import Source
 from weft.hdl.interfaces import AccumulatorRead, ScratchpadRead

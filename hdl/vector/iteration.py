@@ -1,6 +1,7 @@
 """What travels through the vector unit with an iteration."""
 
 from amaranth.lib import data
+
 from weft.gen.config import Config
 from weft.hdl.vector.table import Table
 

@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.config import Config
 from weft.gen.isa import Select
 from weft.hdl.mem.sram import Sram

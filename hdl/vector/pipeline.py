@@ -3,11 +3,12 @@
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.vector.alu import Alu, AluControl
 from weft.hdl.vector.iteration import result_layout, tag_layout
-from weft.hdl.vector.scale import Factors, Scale, ScaleControl
+from weft.hdl.vector.scale import Factors, Scale, ScaleControl, scale_control
 from weft.hdl.vector.table import Table
 from weft.hdl.words import word_layout
 
@@ -24,8 +25,8 @@ class LanePipeline(wiring.Component):
 
     Members
     -------
-    scale, post: words of VECTOR_SCALE and VECTOR_POST; reduces: the instruction reduces. Constant while anything is under way.
-    factors: of each lane, constant likewise.
+    load: take scale and post (words of VECTOR_SCALE and VECTOR_POST) and reduces (the instruction does) for what comes after this cycle.
+    factors: of each lane, constant while anything is under way.
     move, valid, tag, a, b: iterations, as `OperandFetch` gives them.
     table_write, table_address, table_data: write port of all lanes' tables.
     push, result: an iteration's lanes leave at the end of this cycle. The receiver must have room.
@@ -35,7 +36,7 @@ class LanePipeline(wiring.Component):
         self._config = config
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
-            "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")), "reduces": In(1),
+            "load": In(1), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")), "reduces": In(1),
             "factors": In(data.ArrayLayout(Factors, config.lanes)),
             "move": In(1), "valid": In(1), "tag": In(tag_layout(config)), "a": In(lanes), "b": In(lanes),
             "table_write": In(1), "table_address": In(range(Table.ENTRIES)), "table_data": In(signed(32)),
@@ -67,24 +68,30 @@ class LanePipeline(wiring.Component):
             tags.append(tag)
         m.d.comb += [self.push.eq(valid[latency] & self.move), self.result.tag.eq(tags[latency])]
 
-        scale_control = Signal(ScaleControl)
-        alu_control = Signal(AluControl)
-        low = Signal(signed(32), reset_less=True)
-        m.d.comb += [
-            scale_control.rounding.eq(self.scale.rounding),
-            *(scale_control[f"{name}_b"].eq(self.scale[f"{name}_select"] == isa.Select.OPERAND_B)
-              for name in ("multiplier", "left", "right")),
-            *(alu_control[name].eq(self.post[name]) for name in ("alu", "post", "high")),
-            alu_control.low.eq(low), alu_control.reduces.eq(self.reduces)]
-        m.d.sync += low.eq(Mux(self.post.low < self.post.high, self.post.low, self.post.high))  # long before it is used
+        # Decoded once, so that no lane waits for it.
+        scaling = Signal(ScaleControl, reset_less=True)
+        combining = Signal(AluControl, reset_less=True)
+        post, alu = self.post, self.post.alu
+        with m.If(self.load):
+            m.d.sync += [
+                *(scaling[name].eq(value) for name, value in scale_control(self.scale.rounding).items()),
+                *(scaling[f"{name}_b"].eq(self.scale[f"{name}_select"] == isa.Select.OPERAND_B)
+                  for name in ("multiplier", "left", "right")),
+                combining.reduces.eq(self.reduces), combining.minimum.eq(alu == isa.Alu.MINIMUM),
+                combining.extreme.eq(alu.matches(isa.Alu.MAXIMUM, isa.Alu.MINIMUM)),
+                combining.adds.eq(alu.matches(isa.Alu.ADD, isa.Alu.SUBTRACT)), combining.subtracts.eq(alu == isa.Alu.SUBTRACT),
+                combining.concatenates.eq(alu == isa.Alu.CONCATENATE), combining.counts_zeros.eq(alu == isa.Alu.LEADING_ZEROS),
+                combining.post.eq(post.post), combining.high.eq(post.high),
+                combining.low.eq(Mux(post.low < post.high, post.low, post.high))]
         for n in range(self._config.lanes):
-            scale, alu, table = Scale(float32=float32), Alu(), Table()
-            m.submodules[f"scale_{n}"], m.submodules[f"alu_{n}"], m.submodules[f"table_{n}"] = scale, alu, table
+            m.submodules[f"scale_{n}"] = scale = Scale(float32=float32)
+            m.submodules[f"alu_{n}"] = alu = Alu()
+            m.submodules[f"table_{n}"] = table = Table()
             m.d.comb += [
-                scale.control.eq(scale_control), scale.factors.eq(self.factors[n]), scale.step.eq(step[:combine]),
+                scale.control.eq(scaling), scale.factors.eq(self.factors[n]), scale.step.eq(step[:combine]),
                 scale.a.eq(self.a[n]), scale.b.eq(self.b[n]),
-                alu.control.eq(alu_control), alu.step.eq(step[combine : combine + Alu.LATENCY]), alu.first.eq(tags[combine].first),
+                alu.control.eq(combining), alu.step.eq(step[combine : combine + Alu.LATENCY]), alu.first.eq(tags[combine].first),
                 alu.v.eq(scale.v), alu.y.eq(scale.y),
-                table.use.eq(self.post.table), table.step.eq(step[-1]), table.z.eq(alu.z), self.result.lanes[n].eq(table.result),
+                table.use.eq(post.table), table.step.eq(step[-1]), table.z.eq(alu.z), self.result.lanes[n].eq(table.result),
                 table.enable.eq(self.table_write), table.address.eq(self.table_address), table.data.eq(self.table_data)]
         return m

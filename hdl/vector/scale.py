@@ -4,10 +4,20 @@ from amaranth import C, Cat, Module, Mux, Shape, Signal, signed
 from amaranth.hdl import ShapeLike, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.isa import Rounding
 
-# Constant during an instruction and the same in every lane. The *_b bits take operand B instead of the factor.
-ScaleControl = data.StructLayout({"rounding": 3, "multiplier_b": 1, "left_b": 1, "right_b": 1})
+# Constant during an instruction and the same in every lane. double, float32: first rounding as in that mode. rounds: the second
+# rounding is not FLOOR; away: it takes halves away from zero. The *_b bits take operand B instead of the factor.
+ScaleControl = data.StructLayout(
+    {"double": 1, "float32": 1, "rounds": 1, "away": 1, "multiplier_b": 1, "left_b": 1, "right_b": 1})
+
+
+def scale_control(rounding: Value) -> dict[str, Value]:
+    """The bits of `ScaleControl` that an `isa.Rounding` decides."""
+    return {"double": rounding == Rounding.DOUBLE, "float32": rounding == Rounding.FLOAT32, "rounds": rounding != Rounding.FLOOR,
+            "away": rounding.matches(Rounding.HALF_AWAY, Rounding.DOUBLE)}
+
 
 # The factors of one lane, constant during an instruction: the instruction's fields or an entry of a parameter set.
 Factors = data.StructLayout({"pre": signed(32), "multiplier": signed(32), "left": 5, "right": 6})
@@ -27,11 +37,11 @@ class Scale(wiring.Component):
 
     Parameters
     ----------
-    float32: build FLOAT32. Without it that mode gives FLOOR, and the pipeline is two stages shorter.
+    float32: build FLOAT32; the pipeline is two stages longer.
 
     Members
     -------
-    control: `ScaleControl`; must not change while operands are under way.
+    control: `ScaleControl`, from registers; must not change while operands are under way.
     a, b, factors: taken together by stage 0. `control` may replace factors by `b`: left by its low 5 bits, right by its low 6.
     step: bit k lets stage k take its input at the end of this cycle.
     v: result, `latency` steps after a.
@@ -95,9 +105,6 @@ class Scale(wiring.Component):
             half = wire("c_half", 1, is_half(x, below) & to_even)
             return wire("c_cleared", signed(len(below) + 2), below | Mux(half, below, 0) << 1)
 
-        is_double = wire("is_double", 1, control.rounding == Rounding.DOUBLE)
-        is_float32 = wire("is_float32", 1, control.rounding == Rounding.FLOAT32)
-
         # x = (a + pre) << left, wrapping, and the choice of the other factors beside it.
         total = wire("c_total", 32, (self.a + factors.pre)[:32])
         left = wire("c_left", 5, Mux(control.left_b, self.b[:5], factors.left))
@@ -108,10 +115,10 @@ class Scale(wiring.Component):
             wire("c_y", signed(32), self.b))
 
         if self._float32:  # x to 24 significant bits; 2^31 - 1 becomes 2^31, hence one bit more
-            below = wire("c_below_x", 31 - _SIGNIFICAND, Mux(is_float32, below_significand(x), 0))
+            below = wire("c_below_x", 31 - _SIGNIFICAND, Mux(control.float32, below_significand(x), 0))
             raised = wire("c_raised_x", signed(33), x + below[1:] + below[0])
             x, multiplier, right, y = advance(
-                wire("c_x_single", signed(33), raised & ~cleared(x, below, is_float32)), multiplier, right, y)
+                wire("c_x_single", signed(33), raised & ~cleared(x, below, control.float32)), multiplier, right, y)
 
         # p = x * multiplier from four products that fit 18 x 18 multipliers. |p| <= 2^62, so that 64 bits hold every sum.
         x_high, x_low = wire("x_high", signed(17), x[16:].as_signed()), wire("x_low", signed(17), x[:16])
@@ -126,20 +133,19 @@ class Scale(wiring.Component):
         # First rounding.
         if self._float32:
             below = wire("c_below_p", 63 - _SIGNIFICAND, below_significand(p))
-            with_float32 = wire("c_below", len(below), Mux(is_float32, below, Mux(is_double, (1 << 31) - 1, 0)))
+            with_float32 = wire("c_below", len(below), Mux(control.float32, below, Mux(control.double, (1 << 31) - 1, 0)))
             p, below, right, y = advance(p, with_float32, right, y)
         else:
-            below = wire("c_below", 31, Mux(is_double, (1 << 31) - 1, 0))
+            below = wire("c_below", 31, Mux(control.double, (1 << 31) - 1, 0))
         raised = wire("c_raised_p", signed(64), (p + below[1:] + below[0])[:64].as_signed())
-        p, right, y = advance(wire("c_p_once", signed(64), (raised & ~cleared(p, below, is_float32))[:64].as_signed()), right, y)
+        p, right, y = advance(wire("c_p_once", signed(64), (raised & ~cleared(p, below, control.float32))[:64].as_signed()), right, y)
 
         # Second rounding. A right shift of ones by 63 - right is the mask of the bits below `right`.
         below = wire("below_right", 63, C((1 << 63) - 1, 63) >> ~right)
-        away = wire("away", 1, control.rounding.matches(Rounding.HALF_AWAY, Rounding.DOUBLE))
-        added = wire("added", 63, Mux(control.rounding == Rounding.FLOOR, 0, below))
-        raised = wire("c_raised", 64, (p + added[1:] + (added[0] & ~(away & p[-1])))[:64])
+        added = wire("added", 63, Mux(control.rounds, below, 0))
+        raised = wire("c_raised", 64, (p + added[1:] + (added[0] & ~(control.away & p[-1])))[:64])
         negative = wire("c_negative", 1, p[-1] & raised[-1])  # of 2^62 rounded up to 2^63 bit 63 is no sign
-        half = wire("c_half_p", 1, is_half(p, below) & is_float32 if self._float32 else C(0, 1))
+        half = wire("c_half_p", 1, is_half(p, below) & control.float32 if self._float32 else C(0, 1))
         raised, negative, half, right, y = advance(raised, negative, half, right, y)
 
         # Shift the one's complement of a negative sum, and saturate if any of its bits from right + 31 upwards is set.

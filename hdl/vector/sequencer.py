@@ -3,6 +3,7 @@
 from amaranth import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause, Destination, Source

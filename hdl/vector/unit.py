@@ -3,6 +3,7 @@
 from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out, connect, flipped
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import REDUCTIONS, Cause, Rounding, State
@@ -126,7 +127,8 @@ class VectorUnit(wiring.Component):
             parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
             parameters.write_data.eq(write_back.lanes),
             fetch.a_source.eq(vector.a_source), fetch.b_source.eq(vector.b_source), fetch.go.eq(results.level < _RESULTS),
-            lanes.scale.eq(scale), lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
+            lanes.load.eq(start), lanes.scale.eq(scale),
+            lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
             lanes.move.eq(fetch.move), lanes.valid.eq(fetch.valid), lanes.tag.eq(fetch.tag), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b),
             lanes.table_write.eq(write_back.table_write), lanes.table_address.eq(write_back.table_address),
             lanes.table_data.eq(write_back.table_data),

@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.config import Config
 from weft.gen.isa import Destination
 from weft.hdl.interfaces import AccumulatorWrite, ScratchpadWrite

@@ -57,7 +57,9 @@ async def start(dut) -> None:
 async def run_batch(dut, rng: random.Random, rounding: Rounding, batch: list[tuple[int, ...]], latency: int) -> None:
     """Stream `batch` through with one setting of control; operand B gives one of the three factors that it may replace, or none."""
     multiplier_b, left_b, right_b = rng.choice(((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)))
-    dut.control.value = rounding | multiplier_b << 3 | left_b << 4 | right_b << 5
+    dut.control.value = (
+        (rounding == Rounding.DOUBLE) | (rounding == Rounding.FLOAT32) << 1 | (rounding != Rounding.FLOOR) << 2
+        | (rounding in (Rounding.HALF_AWAY, Rounding.DOUBLE)) << 3 | multiplier_b << 4 | left_b << 5 | right_b << 6)
     waiting, under_way, valid = deque(batch), deque(), [False] * (latency + 1)
     while waiting or under_way:
         valid[0] = bool(waiting) and rng.random() < 0.9

@@ -182,7 +182,7 @@ def build(config: dict[str, dict[str, object]], programs: int) -> None:
 
 def shape(rows: int, **vector: object) -> dict[str, dict[str, object]]:
     return {"array": {"rows": rows, "columns": rows}, "axi": {"data_bits": 8 * rows}, "scratchpad": {"kib": 16},
-            "accumulator": {"kib": 4}, "vector": vector}
+            "accumulator": {"kib": rows}, "vector": vector}
 
 
 @pytest.mark.parametrize(("rows", "vector"), [(4, {"parameter_sets": 32}), (4, {"float32": False, "parameter_sets": 256})])

@@ -45,7 +45,7 @@ HEADER = """# Cycles
 
 Written by `make bench`; do not edit. Start to interrupt, everything included: instruction fetch, weights and input from DRAM
 (16 bytes a cycle, 64 cycles of latency), output to DRAM. Utilisation is MACs done over MACs possible in those cycles. One sample; every
-output equals the reference engine's. The ideal is SCALE-Sim 3.0.0's for a weight-stationary 16 × 16 array that never waits for memory.
+output equals the reference engine's. The ideal is SCALE-Sim 3.0.0's for a weight-stationary 16 x 16 array that never waits for memory.
 
 | network | configuration | MACs | cycles | utilisation | DRAM read | DRAM written | SCALE-Sim ideal |
 |---|---|---:|---:|---:|---:|---:|---:|
@@ -86,8 +86,8 @@ def main() -> int:
     missing = [str(path) for network in NETWORKS for path in files(network) if not path.exists()]
     try:
         if missing:
-            raise WeftError("networks of the table are missing", where=", ".join(missing), why="a shorter table must not replace the whole one",
-                            fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
+            raise WeftError("networks of the table are missing", where=", ".join(missing),
+                            why="a shorter table must not replace the whole one", fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
         TABLE.write_text(HEADER + "".join(measure(console)))
     except WeftError as error:
         print(error, file=sys.stderr)

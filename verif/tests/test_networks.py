@@ -37,13 +37,13 @@ def test_digits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("config", ["edge8", "edge16", "edge32"])
 def test_resnet8(tmp_path: Path, config: str) -> None:
-    data = third_party.data("resnet8_9.npz")
+    data = third_party.data_path("resnet8_9.npz")
     _, outputs = run(tmp_path, third_party.model("mlperf_tiny_resnet8.tflite"), data, config)
     np.testing.assert_array_equal(outputs.reshape(9, 10), np.load(data)["out_tflm"])
 
 
 def test_resnet8_with_spilled_tensors(tmp_path: Path) -> None:
-    data = third_party.data("resnet8_9.npz")
+    data = third_party.data_path("resnet8_9.npz")
     report, outputs = run(tmp_path, third_party.model("mlperf_tiny_resnet8.tflite"), data, "tiny4", samples=1)
     np.testing.assert_array_equal(outputs.reshape(1, 10), np.load(data)["out_tflm"][:1])
     assert report["dram_bytes"]["write"] > 16 * 1024, "64 KiB do not hold all activations"
@@ -51,13 +51,13 @@ def test_resnet8_with_spilled_tensors(tmp_path: Path) -> None:
 
 def test_resnet8_is_fast(tmp_path: Path) -> None:
     """Cycles are deterministic. SCALE-Sim's weight-stationary ideal without memory is 63,130."""
-    report, _ = run(tmp_path, third_party.model("mlperf_tiny_resnet8.tflite"), third_party.data("resnet8_9.npz"), "edge16", samples=1)
+    report, _ = run(tmp_path, third_party.model("mlperf_tiny_resnet8.tflite"), third_party.data_path("resnet8_9.npz"), "edge16", samples=1)
     assert report["cycles_per_inference"] <= 63_000
 
 
 @pytest.mark.parametrize("rounding", ["tflm", "litert"])
 def test_anomaly_detector(tmp_path: Path, rounding: str) -> None:
-    data = third_party.data("ad_196.npz")
+    data = third_party.data_path("ad_196.npz")
     _, outputs = run(tmp_path, third_party.model("mlperf_tiny_ad.tflite"), data, "edge16", rounding=rounding)
     expected = np.load(data)["out_tflm" if rounding == "tflm" else "out_litert_ref"]
     np.testing.assert_array_equal(outputs.reshape(expected.shape), expected)
@@ -74,5 +74,5 @@ def test_hello_world(tmp_path: Path, rounding: str) -> None:
 
 
 def test_mnist8(tmp_path: Path) -> None:
-    report, _ = run(tmp_path, third_party.model("mnist8_qop_u8s8.onnx"), third_party.data("mnist_digits28.npz"), "edge16")
+    report, _ = run(tmp_path, third_party.model("mnist8_qop_u8s8.onnx"), third_party.data_path("mnist_digits28.npz"), "edge16")
     assert report["inputs"] == 1797 and report["reference"]["name"] == "onnxruntime" and report["reference"]["version"]

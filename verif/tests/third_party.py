@@ -21,7 +21,12 @@ def model(name: str) -> Path:
     return _file("WEFT_MODELS", "models", name)
 
 
+def data_path(name: str) -> Path:
+    """A data file; skips the test where it is missing."""
+    return _file("WEFT_DATA", "data", name)
+
+
 def data(name: str) -> dict[str, np.ndarray]:
     """The arrays of an .npz file; skips the test where it is missing."""
-    with np.load(_file("WEFT_DATA", "data", name)) as arrays:
+    with np.load(data_path(name)) as arrays:
         return dict(arrays)

@@ -32,10 +32,15 @@ TRANSLATE = ("--cc", "--top-module", TOP, "--prefix", "Vnpu", "-O3", "--no-asser
              "--no-timing", "--output-split", "12000", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 COMPILE = ("-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w", "-DVL_IGNORE_UNKNOWN_ARCH")
 FAST, SLOW = "-O1", "-O0"  # what runs every cycle, and what runs once
-JOBS = min(4, os.cpu_count() or 1)
+JOBS_LIMIT = 4  # C++ compilers at once: each takes up to half a gigabyte
 MEMORY = re.compile(r"^\s*VlUnpacked<(.+), (\d+)> (\w+);", re.MULTILINE)
 
 Progress = Callable[[str], None]
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cache_folder() -> Path:
@@ -128,7 +133,7 @@ def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, p
 def _units(folder: Path, name: str, parts: Sequence[Path]) -> list[str]:
     """Join generated files into as many translation units as there are processors, evenly by size: reading the headers
     costs more than compiling a small file."""
-    groups: list[list[Path]] = [[] for _ in range(min(JOBS, len(parts)))]
+    groups: list[list[Path]] = [[] for _ in range(min(processors(), JOBS_LIMIT, len(parts)))]
     for path in sorted(parts, key=lambda part: (-part.stat().st_size, part.name)):
         min(groups, key=lambda group: sum(part.stat().st_size for part in group)).append(path)
     units = []
@@ -147,7 +152,7 @@ def _memories(header: str) -> str:
 
 
 def _parallel(jobs: Sequence[Sequence[str]], folder: Path) -> None:
-    with ThreadPoolExecutor(max_workers=JOBS) as pool:
+    with ThreadPoolExecutor(max_workers=min(processors(), JOBS_LIMIT)) as pool:
         for future in [pool.submit(_run, job, folder) for job in jobs]:
             future.result()
 

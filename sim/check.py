@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+
 from weft.gen.config import Config
 from weft.sim.device import Device, DeviceError, RunResult, WindowSpec
 from weft.verif.golden.machine import Machine

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+
 from weft.gen import csr, isa
 from weft.gen.isa import Cause, Unit
 from weft.sim.profile import Profile
@@ -16,6 +17,7 @@ from weft.sim.simulator import Simulator
 READ, WRITE = 1, 2  # bits of WINDOWn_PERMISSION
 BASE = 0x1000_0000  # bus address of window 0
 ALIGNMENT = 1 << 16  # of every window; any line would do
+RESET_POLLS = 10_000  # reads of STATUS after which a soft reset counts as hung
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,8 +130,16 @@ class RtlDevice:
         counters = {counter.name: self.read(f"COUNT_{counter.name}") for counter in csr.COUNTERS}
         self.write("INTR_STATE", 3)
         if error:
-            self.write("CONTROL", 2)
+            self._soft_reset()
         return RunResult(error, counters if self._simulator.config.counters.enabled else {}, profile)
+
+    def _soft_reset(self) -> None:
+        """Registers refuse writes until the bus has drained."""
+        self.write("CONTROL", 2)
+        for _ in range(RESET_POLLS):
+            if not self.read("STATUS"):
+                return
+        raise Timeout(f"soft reset does not end; STATUS = {self.read('STATUS'):#x}")
 
     def _error(self) -> DeviceError | None:
         if not self.read("STATUS") & 4:

@@ -3,16 +3,17 @@
 import contextlib
 import dataclasses
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.errors import WeftError
+from weft.sim.build import processors
 from weft.sim.check import GoldenDevice, Mismatch, compare
-from weft.sim.device import DeviceError, RtlDevice, WindowSpec
+from weft.sim.device import Device, RtlDevice, RunResult, Timeout, WindowSpec
 from weft.sim.profile import Profile
-from weft.sim.simulator import Simulator
+from weft.sim.simulator import BusViolation, RegisterError, Simulator
+from weft.verif.golden.faults import UndefinedProgram
 
 IMAGE, INPUT, OUTPUT, SPILL = range(4)  # what the four windows hold
 PARALLEL_CYCLES = 4_000_000  # below this a second process costs more than it saves
@@ -20,7 +21,7 @@ HANG_FACTOR, HANG_MINIMUM = 200, 5_000_000  # cycles after which a run is given 
 
 
 class DeviceFailure(WeftError):
-    """The accelerator reported an error for a program that the compiler wrote: a bug in weft."""
+    """The accelerator refused or did not finish a program that the compiler wrote: a bug in weft."""
 
     exit_code = 4
 
@@ -66,26 +67,32 @@ class Executor:
         """Run sample `index`, given as the bytes of the input window. Raises `DeviceFailure` if the accelerator stops."""
         before = self.simulator.seconds
         self.device.write_window(INPUT, packed)
-        result = self.device.run(len(self.network.program))
-        if result.error or result.profile is None:
-            raise _failure(index, result.error, "RTL")
+        result = self._run(index, self.device, "RTL")
+        assert result.profile is not None
         mismatches = []
         if self.golden:
             self.golden.write_window(INPUT, packed)
-            expected = self.golden.run(len(self.network.program))
-            if expected.error:
-                raise _failure(index, expected.error, "golden machine")
+            self._run(index, self.golden, "golden machine")
             mismatches = compare(index, self.device, self.golden, (OUTPUT, SPILL))
         return SampleResult(index, result.counters.get("CYCLES", result.profile.cycles), self.device.read_window(OUTPUT),
                             self.device.read_window(SPILL), result.counters, mismatches, self.simulator.seconds - before,
                             result.profile if index == 0 else None)
+
+    def _run(self, index: int, device: Device, who: str) -> RunResult:
+        try:
+            result = device.run(len(self.network.program))
+        except (BusViolation, RegisterError, Timeout, UndefinedProgram) as error:
+            raise _failure(index, error, who) from error
+        if result.error:
+            raise _failure(index, result.error, who)
+        return result
 
 
 def execute(network: CompiledNetwork, packed: Sequence[bytes], timing: DramTiming, *,
             progress: Callable[[int], None] = lambda done: None) -> list[SampleResult]:
     """Every sample, in order. Runs two or more processes if the work is long enough to pay for them."""
     work = sum(layer.estimated_cycles for layer in network.layers) * len(packed)
-    workers = min(len(packed), len(os.sched_getaffinity(0)))
+    workers = min(len(packed), processors())
     if workers < 2 or work < PARALLEL_CYCLES:
         executor, results = Executor(network, timing), []
         with contextlib.closing(executor.simulator):
@@ -118,7 +125,7 @@ def _work(index: int, packed: bytes) -> SampleResult:
     return _executor[0].run(index, packed)
 
 
-def _failure(index: int, error: DeviceError | None, who: str) -> DeviceFailure:
+def _failure(index: int, error: object, who: str) -> DeviceFailure:
     return DeviceFailure(f"{who} stopped on sample {index}: {error}", where="simulation",
-                         why="the compiler's program asked for something that the accelerator refuses",
+                         why="the compiler's program and the accelerator do not agree",
                          fix="this is a bug in weft: report the network and the configuration")

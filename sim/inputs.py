@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+
 from weft.gen.errors import WeftError
 from weft.gen.graph import Graph
 

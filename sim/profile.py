@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+
 from weft.gen.isa import State, Unit
 
 
@@ -14,7 +15,7 @@ class Profile:
     ----------
     cycles: length of the run.
     histogram: (unit, instruction, state) cycles; IDLE belongs to no instruction and is not entered.
-    spans: (unit, instruction, 2) first cycle and last cycle + 1 in which a unit held the instruction; -1 if never.
+    spans: (unit, instruction, 2) first cycle and last cycle + 1 in which a unit worked on the instruction; -1 if never.
     sample_width: cycles that one sample covers.
     samples: (sample, unit, state) cycles, IDLE included.
     """
@@ -38,12 +39,25 @@ class Profile:
         return result
 
     def layer_spans(self, layer_of_pc: np.ndarray, layers: int) -> np.ndarray:
-        """(layer, unit, 2) first cycle and last cycle + 1 of a unit's instructions of a layer, set-up included; -1 if none."""
+        """(layer, unit, 2) first cycle and last cycle + 1 in which a unit worked for a layer; -1 if never."""
         result = np.full((layers, len(Unit), 2), -1, np.int64)
         for layer in range(layers):
-            spans = self.spans[:, layer_of_pc == layer]
             for unit in Unit:
-                seen = spans[unit][spans[unit][:, 1] >= 0]
+                seen = self._seen(layer_of_pc == layer, unit)
                 if len(seen):
                     result[layer, unit] = seen[:, 0].min(), seen[:, 1].max()
         return result
+
+    def intervals(self, chosen: np.ndarray, unit: int, gap: int) -> list[tuple[int, int]]:
+        """When a unit worked on the chosen instructions (a mask): first cycle, last cycle + 1; pauses of up to `gap` do not count."""
+        merged: list[tuple[int, int]] = []
+        for first, last in sorted(map(tuple, self._seen(chosen, unit).tolist())):
+            if merged and first <= merged[-1][1] + gap:
+                merged[-1] = merged[-1][0], max(last, merged[-1][1])
+            else:
+                merged.append((first, last))
+        return merged
+
+    def _seen(self, chosen: np.ndarray, unit: int) -> np.ndarray:
+        spans = self.spans[unit, chosen]
+        return spans[spans[:, 1] >= 0]

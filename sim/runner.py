@@ -4,7 +4,6 @@ import dataclasses
 import datetime
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from weft.gen.compiler import CompiledNetwork, compile_network
 from weft.gen.config import Config
 from weft.gen.errors import MismatchError, ToolError
@@ -157,4 +157,4 @@ def _tools(graph: Graph) -> dict[str, str]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             versions[package] = "missing"
-    return versions | {"C++ compiler": build.compiler_version(), "processors": str(os.cpu_count())}
+    return versions | {"C++ compiler": build.compiler_version(), "processors": str(build.processors())}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.errors import ToolError
@@ -181,7 +182,7 @@ class Simulator:
             pointer = self._call("memory", index, byref(rows), byref(stride))
             name = self._call("memory_name", index).decode().replace("__DOT__", ".")
             raw = (c_uint8 * (rows.value * stride.value)).from_address(pointer)
-            views[name] = np.frombuffer(raw, np.uint8).reshape(rows.value, stride.value)
+            views[name] = np.ctypeslib.as_array(raw).reshape(rows.value, stride.value)
         return views
 
     def trace(self, path: Path, first: int, last: int) -> None:
@@ -214,4 +215,4 @@ def _load(path: Path) -> dict[str, Any]:
 def _array(pointer: int | None, kind: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A copy of C memory."""
     size = int(np.prod(shape)) * np.dtype(kind).itemsize
-    return np.frombuffer(ctypes.string_at(pointer, size) if size else b"", kind).reshape(shape)
+    return np.frombuffer(ctypes.string_at(pointer, size) if pointer else b"", kind).reshape(shape)

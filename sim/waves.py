@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+
 from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.errors import WeftError, nearest
 from weft.gen.isa import State, Unit

@@ -65,6 +65,6 @@ def _print(summary: dict[str, Any], layers: list[dict[str, Any]], macs_per_cycle
     bound = summary["macs"] / macs_per_cycle
     console.print(f"\n{summary['network']} for {summary['config']}: {summary['instructions']:,} instructions, "
                   f"{summary['constant_bytes'] / 1024:,.0f} KiB of constants, {summary['macs']:,} MACs, "
-                  f"{summary['estimated_cycles']:,} cycles estimated (the array alone: {bound:,.0f})", highlight=False)
+                  f"{summary['estimated_cycles']:,} cycles estimated (the array alone: {bound:,.0f})", highlight=False, soft_wrap=True)
     for note in summary["notes"]:
-        console.print(f"note: {escape(note)}", highlight=False)
+        console.print(f"note: {escape(note)}", highlight=False, soft_wrap=True)

@@ -36,7 +36,7 @@ class Machine {
     uint64_t cycle = 0;
     std::vector<Memory> memories;
 
-    explicit Machine(uint64_t dram_bytes) : dram(dram_bytes), top_(prepared(context_), "npu") {
+    explicit Machine(uint64_t dram_bytes) : dram(dram_bytes), top_(prepared(context_), "TOP") {
         auto& root = *top_.rootp;
         memories = {
 #include "memories.inc"

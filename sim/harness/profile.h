@@ -11,14 +11,14 @@
 
 namespace weft {
 
-constexpr unsigned UNITS = 4, STATES = 16;
+constexpr unsigned UNITS = 4, STATES = 16, IDLE = 0, RUN = 5;  // as isa.State: below RUN a unit waits, from RUN it holds an instruction
 
 class Profile {
   public:
     static constexpr uint32_t MAX_SAMPLES = 1024, FIRST_WIDTH = 64;
 
     std::vector<uint32_t> histogram;  // [unit][instruction][state] cycles; IDLE is not entered
-    std::vector<uint64_t> spans;      // [unit][instruction][first cycle, last cycle + 1]; all ones and 0 if never seen
+    std::vector<uint64_t> spans;      // [unit][instruction][first cycle, last cycle + 1] at work; all ones and 0 if never
     std::vector<uint32_t> samples;    // [sample][unit][state] cycles
     uint64_t width = FIRST_WIDTH;     // cycles of a sample
 
@@ -61,8 +61,8 @@ class Profile {
     void enter(unsigned unit, uint64_t now) {
         const uint32_t pc = key_[unit] >> 4, state = key_[unit] & (STATES - 1);
         if (since_[unit] == now) return;
-        if (state != 0 && pc < length_) {
-            histogram[(size_t(unit) * length_ + pc) * STATES + state] += uint32_t(now - since_[unit]);
+        if (state != IDLE && pc < length_) histogram[(size_t(unit) * length_ + pc) * STATES + state] += uint32_t(now - since_[unit]);
+        if (state >= RUN && pc < length_) {
             uint64_t* span = &spans[(size_t(unit) * length_ + pc) * 2];
             if (since_[unit] < span[0]) span[0] = since_[unit];
             span[1] = now;

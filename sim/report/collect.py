@@ -8,6 +8,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.isa import State, Unit
@@ -61,12 +62,12 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
     owner = np.asarray(network.layer_of_pc)
     states = profile.layer_states(owner, count)
     spans = profile.layer_spans(owner, count)
+    # The profile begins with the register write that starts the run, the counter with what the write causes.
+    spans = np.where(spans >= 0, np.maximum(0, spans - (profile.cycles - cycles)), -1)
     traffic = layer_traffic(network.program, network.layer_of_pc, count, network.config)
     rows, begin = [], 0
     for index, layer in enumerate(network.layers):
-        end = max(begin, int(spans[index, :, 1].max()))
-        if index + 1 == count:
-            end = max(end, cycles)
+        end = cycles if index + 1 == count else max(begin, int(spans[index, :, 1].max()))
         matrix = states[index, Unit.MATRIX]
         rows.append({
             "name": layer.name, "op": layer.op, "source": layer.source, "shape": list(layer.shape), "tile": layer.tile,
@@ -75,8 +76,8 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
             "matrix": {state.name.lower(): int(matrix[state]) for state in State if matrix[state]},
             "vector": {state.name.lower(): int(states[index, Unit.VECTOR, state]) for state in State if states[index, Unit.VECTOR, state]},
             "stall": _main_stall(matrix, end - begin),
-            "spans": {unit.name.lower(): [int(spans[index, unit, 0]), int(spans[index, unit, 1])] for unit in Unit
-                      if spans[index, unit, 1] >= 0},
+            "active": {unit.name.lower(): active for unit in Unit
+                       if (active := profile.intervals(owner == index, unit, profile.cycles // COLUMNS))},
             "bytes": dataclasses.asdict(traffic[index])})
         begin = end
     return rows

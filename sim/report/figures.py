@@ -121,14 +121,13 @@ def gantt(report: Report) -> str:
     time, row, lane = _Time(report["timeline"]["cycles"]), 19, 4
     layers = report["layers"]
     bottom = 4 + row * len(layers)
-    figure = Figure(WIDTH, bottom + 34, "first to last cycle of each unit in each layer")
+    figure = Figure(WIDTH, bottom + 34, "when each unit works for each layer")
     time.axis(figure, 0, bottom)
     for index, layer in enumerate(layers):
         top = 4 + index * row
         figure.text(LEFT - 8, top + 13, f"{index + 1} {layer['op']}"[:12], "axis", "end")
         for order, unit in enumerate(UNITS):
-            if unit in layer["spans"]:
-                first, last = layer["spans"][unit]
+            for first, last in layer["active"].get(unit, []):
                 figure.rect(time(first), top + 1 + order * lane, time(last) - time(first), lane - 0.6, f"u-{unit}",
                             f"{layer['name']}: {unit} unit, cycles {first:,} to {last:,}")
     return str(figure)

@@ -5,6 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
+
 from weft.sim.report import figures
 from weft.sim.report.svg import si, size
 

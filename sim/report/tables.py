@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
 from weft.sim.report.figures import words
 from weft.sim.report.page import verdict
 from weft.sim.report.svg import si, size
@@ -29,6 +30,6 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print()
     console.print(f"[bold]{report['model']['name']}[/] on [bold]{report['config']['name']}[/]: [bold]{report['cycles_per_inference']:,}[/] "
                   f"cycles an inference, array busy with MACs [bold]{report['utilization']:.1%}[/], {size(traffic)} of DRAM traffic, "
-                  f"simulated at {si(report['simulation']['cycles_per_second'])} cycles/s", highlight=False)
+                  f"simulated at {si(report['simulation']['cycles_per_second'])} cycles/s", highlight=False, soft_wrap=True)
     colour, mark = ("green", "✓") if said["good"] else ("red", "✗")
-    console.print(f"[{colour}]{mark} {said['text']}[/]: {escape(said['detail'])}", highlight=False)
+    console.print(f"[{colour}]{mark} {said['text']}[/]: {escape(said['detail'])}", highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from amaranth import signed, unsigned
 from amaranth.lib import data
+
 from weft.gen import isa
 
 

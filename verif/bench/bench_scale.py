@@ -12,6 +12,7 @@ import cocotb
 import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
+
 from weft.gen.isa import Rounding
 from weft.hdl.vector.scale import Scale
 from weft.verif.bench import runner

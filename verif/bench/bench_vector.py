@@ -5,6 +5,7 @@ import random
 
 import cocotb
 import pytest
+
 from weft.gen.config import Config
 from weft.gen.isa import Alu, Destination, Rounding, Source, State
 from weft.hdl.vector.unit import VectorUnit

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
+
 from weft.gen.isa import Rounding
 
 LOW, HIGH = -(1 << 31), (1 << 31) - 1

@@ -5,6 +5,7 @@ from collections import Counter, deque
 
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import State

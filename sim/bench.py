@@ -87,7 +87,8 @@ def main() -> int:
     try:
         if missing:
             raise WeftError("networks of the table are missing", where=", ".join(missing),
-                            why="a shorter table must not replace the whole one", fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
+                            why="a shorter table must not replace the whole one",
+                            fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
         TABLE.write_text(HEADER + "".join(measure(console)))
     except WeftError as error:
         print(error, file=sys.stderr)

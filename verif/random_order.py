@@ -3,6 +3,7 @@
 import random
 
 import numpy as np
+
 from weft.gen.isa import Unit
 from weft.verif.golden.memory import Access
 from weft.verif.golden.races import NEVER, Clock, RaceChecker

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import REDUCTIONS, Alu, Destination, Rounding, Select, Source

@@ -10,7 +10,8 @@ from pathlib import Path
 import cocotb
 import numpy as np
 import pytest
-from weft.gen.config import Config
+
+from weft.gen.config import Accumulator, Array, Axi, Config, Counters, Queues, Scratchpad, Vector
 from weft.hdl.npu import Npu
 from weft.verif.bench import runner
 from weft.verif.bench.npu_host import Host
@@ -26,7 +27,7 @@ PAUSES = (0.0, 0.2, 0.7)
 def setup(dut) -> tuple[Host, Config, int]:
     """Host, configuration and the count of programs to run."""
     parameters = runner.bench_parameters()
-    config = Config.load(CONFIGS / f"{parameters['config']}.toml")
+    config = Config.from_mapping(parameters["options"], name=parameters["name"])
     return Host(dut, random.Random(SEED)), config, parameters["programs"]
 
 
@@ -78,7 +79,16 @@ async def faulty_programs(dut):
             await check(host, random_program(config, seed, 5), f"{config.name}, after {fault}, seed {seed}")
 
 
+CRAMPED = Config(
+    name="cramped", array=Array(rows=4, columns=4), scratchpad=Scratchpad(kib=8, banks=2), accumulator=Accumulator(kib=2),
+    vector=Vector(parameter_sets=32, float32=False), axi=Axi(data_bits=32, burst_beats=4, outstanding_reads=1),
+    queues=Queues(depth=2, fetch_depth=32), counters=Counters())
+
+
 @pytest.mark.integration
-@pytest.mark.parametrize(("name", "programs"), [("tiny4", 24), ("edge8", 12)])
-def test_npu(name, programs):
-    runner.run(Npu(Config.load(CONFIGS / f"{name}.toml")), "npu", MODULE, parameters={"config": name, "programs": programs})
+@pytest.mark.parametrize(("config", "programs"), [
+    (Config.load(CONFIGS / "tiny4.toml"), 24), (Config.load(CONFIGS / "edge8.toml"), 12), (CRAMPED, 12),
+], ids=lambda value: getattr(value, "name", ""))
+def test_npu(config, programs):
+    parameters = {"name": config.name, "options": config.canonical(), "programs": programs}
+    runner.run(Npu(config), "npu", MODULE, parameters=parameters)

@@ -10,6 +10,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
 from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiRam
+
 from weft.gen import csr, isa
 from weft.gen.isa import Cause
 from weft.verif.golden.faults import Error

@@ -1,6 +1,7 @@
 """LOAD and STORE: rows of lines between a DRAM window and the scratchpad."""
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.isa import Cause
 from weft.verif.golden.faults import raise_first

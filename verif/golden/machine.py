@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause, Decoded, Unit

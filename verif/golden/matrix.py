@@ -1,6 +1,7 @@
 """MATMUL: weight-stationary matrix product over a two-level position loop and a two-level fold loop."""
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.isa import Cause
 from weft.verif.golden.faults import raise_first

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
+
 from weft.gen import isa
 from weft.gen.config import Config
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+
 from weft.gen.isa import Unit
 from weft.verif.golden.faults import UndefinedProgram
 from weft.verif.golden.memory import Access

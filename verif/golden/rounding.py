@@ -7,6 +7,7 @@ Written from the text of `isa.Rounding` and of VECTOR_SCALE. All of it is exact 
 
 import numpy as np
 from numpy.typing import NDArray
+
 from weft.gen.isa import Rounding
 
 Int64 = NDArray[np.int64]

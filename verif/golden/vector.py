@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
+
 from weft.gen.isa import REDUCTIONS, Alu, Cause, Destination, Rounding, Select, Source
 from weft.verif.golden import rounding
 from weft.verif.golden.faults import Trap, raise_first

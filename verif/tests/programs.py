@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.assembler import assemble
 from weft.gen.config import Config

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.gen import isa
 from weft.gen.assembler import assemble, disassemble
 from weft.gen.errors import WeftError

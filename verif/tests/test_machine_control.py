@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from weft.gen import isa
 from weft.gen.assembler import assemble
 from weft.gen.isa import CONTROL, Cause, Unit

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.gen.isa import Cause, Unit
 from weft.verif.golden.faults import Error
 from weft.verif.tests.programs import TINY, machine_for, run

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from weft.gen import isa
 from weft.gen.assembler import disassemble_word
 from weft.gen.isa import REDUCTIONS, Alu, Cause, Destination, Rounding, Select, Source, Unit

@@ -4,6 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Alu, Destination, Rounding, Select, Source, Unit

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weft.gen.isa import Rounding
 from weft.verif.golden.rounding import scale
 

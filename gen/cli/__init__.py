@@ -8,6 +8,7 @@ import sys
 from typing import NoReturn
 
 import typer
+
 from weft.gen.cli import check, compile, doctor, explain, report, sim, verilog
 from weft.gen.cli.console import fail
 from weft.gen.errors import WeftError

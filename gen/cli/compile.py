@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from weft.gen.cli import arguments
 from weft.gen.cli.console import emit, existing_file, tables
 

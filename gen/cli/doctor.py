@@ -2,9 +2,9 @@
 
 import platform
 import sys
-from importlib import metadata
 
 import typer
+
 from weft.gen.cli import arguments
 from weft.gen.cli.console import emit
 
@@ -43,8 +43,10 @@ def _python() -> dict[str, object]:
 
 
 def _package(name: str, needed_for: str, extra: str) -> dict[str, object]:
+    from importlib import metadata  # noqa: PLC0415
+
     try:
-        version = metadata.version(name)
+        version: str | None = metadata.version(name)
     except metadata.PackageNotFoundError:
         version = None
     fix = f'pip install "weft[{extra}]"' if extra else "pip install weft"

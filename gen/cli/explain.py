@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
+
 from weft.gen.cli import arguments
 from weft.gen.cli.console import emit
 from weft.gen.errors import WeftError, nearest

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from weft.gen.cli import arguments
 from weft.gen.cli.console import emit, tables
 from weft.gen.errors import WeftError

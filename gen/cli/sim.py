@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from weft.gen.cli import arguments
 from weft.gen.cli.console import Progress, emit, existing_file, tables
 

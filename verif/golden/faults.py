@@ -1,6 +1,7 @@
 """The two ways in which a program can fail: an error that the hardware reports, and behaviour that nobody defines."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from weft.gen.isa import Cause
 
@@ -28,7 +29,7 @@ class Error:
     address: int = 0
 
 
-def raise_first(candidates: list[tuple[tuple[int, ...], Cause, int]]) -> None:
+def raise_first(candidates: Sequence[tuple[tuple[int, ...], Cause, int]]) -> None:
     """Raise the `Trap` of the earliest candidate (order key, cause, address), if there is any."""
     if candidates:
         _, cause, address = min(candidates)

@@ -61,6 +61,6 @@ def _check(memory: Memory, activations: Addresses, weight_lines: Addresses, line
     if (index := first_beyond(activations.ravel(), config.lanes, config.scratchpad_bytes)) is not None:
         fold, position = divmod(index, len(lines))
         found.append(((fold, position, 0), Cause.SCRATCHPAD, int(activations[fold, position])))
-    if (position := first_beyond(lines, 1, config.accumulator_lines)) is not None:
-        found.append(((0, position, 1), Cause.ACCUMULATOR, int(lines[position])))
+    if (line := first_beyond(lines, 1, config.accumulator_lines)) is not None:
+        found.append(((0, line, 1), Cause.ACCUMULATOR, int(lines[line])))
     raise_first(found)

@@ -64,4 +64,5 @@ def to_significand(p: Int64) -> Int64:
     bits = np.frexp(magnitude.astype(np.float64))[1].astype(np.int64)
     bits -= (bits > 0) & (magnitude < np.int64(1) << np.minimum(np.maximum(bits - 1, 0), 62))
     drop = np.maximum(bits - SIGNIFICAND_BITS, 0)
-    return np.sign(p) * (half_even(magnitude, drop) << drop)
+    rounded: Int64 = np.sign(p) * (half_even(magnitude, drop) << drop)
+    return rounded

@@ -200,18 +200,19 @@ def _combine(alu: Alu, v: Lanes, y: Lanes) -> Lanes:
 
 def _reduce(alu: Alu, v: Lanes) -> Lanes:
     """(results, passes, lanes) -> (results, lanes)."""
+    running: Lanes
     match alu:
         case Alu.ADD:
-            return wrap32(v.sum(axis=1))
+            running = wrap32(v.sum(axis=1))
         case Alu.MAXIMUM:
-            return v.max(axis=1)
+            running = v.max(axis=1)
         case Alu.MINIMUM:
-            return v.min(axis=1)
+            running = v.min(axis=1)
         case _:
             running = v[:, 0]
             for index in range(max(1, v.shape[1] - 4), v.shape[1]):  # older bytes have left the 32 bits
                 running = wrap32(running << 8 | v[:, index] & 255)
-            return running
+    return running
 
 
 def _write(memory: Memory, targets: Addresses, kind: Destination, z: Lanes, lanes: int) -> None:

@@ -57,7 +57,7 @@ def _beats(network: CompiledNetwork, result: SampleResult) -> tuple[int, int]:
 
 
 def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dict[str, Any]]:
-    """A layer's cycles run from the end of the layer before to its own end: they overlap in nothing and add up to all."""
+    """Every cycle belongs to one layer, see `_ends`, so cycles add up to the whole inference."""
     count = len(network.layers)
     owner = np.asarray(network.layer_of_pc)
     states = profile.layer_states(owner, count)
@@ -66,8 +66,7 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
     spans = np.where(spans >= 0, np.maximum(0, spans - (profile.cycles - cycles)), -1)
     traffic = layer_traffic(network.program, network.layer_of_pc, count, network.config)
     rows, begin = [], 0
-    for index, layer in enumerate(network.layers):
-        end = cycles if index + 1 == count else max(begin, int(spans[index, :, 1].max()))
+    for index, (layer, end) in enumerate(zip(network.layers, _ends(spans, cycles), strict=True)):
         matrix = states[index, Unit.MATRIX]
         rows.append({
             "name": layer.name, "op": layer.op, "source": layer.source, "shape": list(layer.shape), "tile": layer.tile,
@@ -75,12 +74,27 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
             "utilization": layer.macs / ((end - begin) * network.config.macs_per_cycle) if end > begin else 0.0,
             "matrix": {state.name.lower(): int(matrix[state]) for state in State if matrix[state]},
             "vector": {state.name.lower(): int(states[index, Unit.VECTOR, state]) for state in State if states[index, Unit.VECTOR, state]},
-            "stall": _main_stall(matrix, end - begin),
+            "stall": _main_stall(matrix, end - begin) if layer.macs else "",
             "active": {unit.name.lower(): active for unit in Unit
                        if (active := profile.intervals(owner == index, unit, profile.cycles // COLUMNS))},
             "bytes": dataclasses.asdict(traffic[index])})
         begin = end
     return rows
+
+
+def _ends(spans: np.ndarray, cycles: int) -> list[int]:
+    """Cycle at which each layer gives way to the next, as the array sees it.
+
+    A layer with matrix work lasts until its last matrix cycle. A layer without lasts until its own end or until the array
+    starts on a later layer, whichever is first: what the array hides costs nothing. The last layer takes the rest.
+    """
+    ends: list[int] = []
+    for index, span in enumerate(spans):
+        later = spans[index + 1:, Unit.MATRIX, 0]
+        started = min(later[later >= 0], default=cycles)
+        end = span[Unit.MATRIX, 1] if span[Unit.MATRIX, 1] >= 0 else min(span[:, 1].max(), started)
+        ends.append(max(int(end), ends[-1] if ends else 0))
+    return [*ends[:-1], cycles]
 
 
 def _main_stall(matrix: np.ndarray, cycles: int) -> str:

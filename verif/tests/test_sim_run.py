@@ -70,6 +70,7 @@ def test_cycles_of_layers_add_up(report: dict[str, Any]) -> None:
     assert sum(layer["cycles"] for layer in report["layers"]) == report["cycles_per_inference"] == report["counters"]["CYCLES"]
     assert report["utilization"] == pytest.approx(report["macs"] / report["cycles_per_inference"] / 16)
     assert sum(layer["macs"] for layer in report["layers"]) == report["macs"]
+    assert all(0 <= layer["utilization"] <= 1 and layer["cycles"] >= 0 for layer in report["layers"])
 
 
 def test_trace_ports_agree_with_the_hardware_counters(report: dict[str, Any]) -> None:

@@ -1,9 +1,11 @@
 """What the units did, cycle by cycle, condensed."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
+from weft.gen import isa
 from weft.gen.isa import State, Unit
 
 
@@ -61,3 +63,9 @@ class Profile:
     def _seen(self, chosen: np.ndarray, unit: int) -> np.ndarray:
         spans = self.spans[unit, chosen]
         return spans[spans[:, 1] >= 0]
+
+
+def workers(program: Sequence[int], layer_of_pc: Sequence[int]) -> np.ndarray:
+    """Layer of each instruction that works, -1 for the others: set-up instructions are taken long before the work they are for."""
+    runs = np.array([isa.BY_OPCODE[word & 0xFF].runs for word in program])
+    return np.where(runs, np.asarray(layer_of_pc), -1)

@@ -4,13 +4,11 @@ import dataclasses
 import re
 from pathlib import Path
 
-import numpy as np
-
 from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.errors import WeftError, nearest
 from weft.gen.isa import State, Unit
 from weft.sim.execute import DramTiming, Executor
-from weft.sim.profile import Profile
+from weft.sim.profile import Profile, workers
 
 MARGIN = 16  # cycles shown before and after what was asked for
 VCD, SESSION, STATES = "waves.vcd", "waves.gtkw", "states.txt"
@@ -46,7 +44,7 @@ class Request:
         """First and last cycle, from the profile of an earlier run of the same sample."""
         if self.layer is None:
             return self.first, self.last
-        spans = profile.layer_spans(np.asarray(network.layer_of_pc), len(network.layers))[self.layer]
+        spans = profile.layer_spans(workers(network.program, network.layer_of_pc), len(network.layers))[self.layer]
         seen = spans[spans[:, 1] >= 0]
         return max(0, int(seen[:, 0].min()) - MARGIN), int(seen[:, 1].max()) + MARGIN
 

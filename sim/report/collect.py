@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from weft.gen import isa
 from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.isa import State, Unit
 from weft.sim.execute import DramTiming, SampleResult
-from weft.sim.profile import Profile
+from weft.sim.profile import Profile, workers
 from weft.sim.traffic import layer_traffic
 
 COLUMNS = 400  # points of a curve over time
@@ -61,7 +60,8 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
     count = len(network.layers)
     owner = np.asarray(network.layer_of_pc)
     states = profile.layer_states(owner, count)
-    spans = profile.layer_spans(owner, count)
+    working = workers(network.program, network.layer_of_pc)
+    spans = profile.layer_spans(working, count)
     # The profile begins with the register write that starts the run, the counter with what the write causes.
     spans = np.where(spans >= 0, np.maximum(0, spans - (profile.cycles - cycles)), -1)
     traffic = layer_traffic(network.program, network.layer_of_pc, count, network.config)
@@ -76,7 +76,7 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
             "vector": {state.name.lower(): int(states[index, Unit.VECTOR, state]) for state in State if states[index, Unit.VECTOR, state]},
             "stall": _main_stall(matrix, end - begin) if layer.macs else "",
             "active": {unit.name.lower(): active for unit in Unit
-                       if (active := profile.intervals(owner == index, unit, profile.cycles // COLUMNS))},
+                       if (active := profile.intervals(working == index, unit, profile.cycles // COLUMNS))},
             "bytes": dataclasses.asdict(traffic[index])})
         begin = end
     return rows
@@ -122,9 +122,3 @@ def _memory_map(network: CompiledNetwork) -> dict[str, Any]:
             "spilled": list(network.spilled),
             "buffers": [{"first_layer": start, "last_layer": end, "tensor": name, "line": line, "lines": size}
                         for start, end, name, line, size in network.memory_map]}
-
-
-def instruction_mix(program: list[int]) -> dict[str, int]:
-    """Instruction name -> how often the program has it."""
-    names = [isa.BY_OPCODE[word & 0xFF].name for word in program]
-    return {name: names.count(name) for name in isa.BY_NAME if name in names}

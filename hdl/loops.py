@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import isa
 
 

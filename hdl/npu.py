@@ -3,6 +3,7 @@
 from amaranth import Module, ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Component, Out, connect
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Unit

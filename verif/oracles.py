@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from weft.gen.errors import ToolError
 from weft.gen.frontend.tflite_file import read_model
 

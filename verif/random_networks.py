@@ -1,6 +1,7 @@
 """Random integer networks over every operator, for tests of compiler, golden machine and RTL."""
 
 import numpy as np
+
 from weft.gen.graph import (
     Add,
     AveragePool,

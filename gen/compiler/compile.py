@@ -5,6 +5,7 @@ from collections import deque
 from functools import partial
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.compiler.constants import Block, Image
 from weft.gen.compiler.emitter import Emitter

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+
 from weft.gen.compiler.layout import lines_for
 from weft.gen.graph import Scale
 from weft.gen.isa import Rounding

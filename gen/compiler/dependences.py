@@ -7,6 +7,7 @@ them writing, must be ordered by a semaphore. Within a unit order is the hardwar
 import dataclasses
 
 import numpy as np
+
 from weft.gen.isa import Unit
 
 UNITS = len(Unit)

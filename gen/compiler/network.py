@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.compiler.layout import Layout
 from weft.gen.config import Config

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+
 from weft.gen.errors import WeftError
 from weft.gen.graph import Add, Conv, Graph, Node, Rescale, Reshape, Scale, Tensor
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend.refusal import require
 from weft.gen.graph import Graph, Node, Tensor

@@ -1,6 +1,7 @@
 """The two ends of a network on the host: the file's types and layouts to held int8 (H, W, C) and back."""
 
 import numpy as np
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend.builder import file_order
 from weft.gen.graph import Graph

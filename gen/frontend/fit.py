@@ -8,6 +8,7 @@ ties, which float32 rounds to even, the FLOAT32 rounding of the scaling stage is
 import dataclasses
 
 import numpy as np
+
 from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.refusal import Unsupported
 from weft.gen.graph import Scale

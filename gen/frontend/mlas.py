@@ -5,6 +5,7 @@ multiply-add rounds once: the product of an 8-bit integer and a float32 is exact
 """
 
 import numpy as np
+
 from weft.gen.frontend.ends import UNSIGNED_OFFSET, quantise
 from weft.gen.frontend.fit import HELD
 from weft.gen.graph import Tensor

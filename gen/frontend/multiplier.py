@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from weft.gen.frontend.refusal import Unsupported, require
 from weft.gen.graph import Scale
 from weft.gen.isa import Rounding

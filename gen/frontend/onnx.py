@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend.builder import GraphBuilder, file_order, hold_shape
 from weft.gen.frontend.ends import UNSIGNED_OFFSET

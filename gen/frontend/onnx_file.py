@@ -8,6 +8,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend.refusal import damaged
 

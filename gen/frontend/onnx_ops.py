@@ -7,6 +7,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from weft.gen.frontend.builder import file_order
 from weft.gen.frontend.ends import quantise
 from weft.gen.frontend.fit import HELD, fit_binary, fit_factor, fit_unary

@@ -4,6 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.onnx_file import OnnxNode
 from weft.gen.frontend.refusal import require

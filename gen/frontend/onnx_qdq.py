@@ -9,6 +9,7 @@ is the same thing because rounding never changes an order. onnxruntime applies t
 import dataclasses
 
 import numpy as np
+
 from weft.gen.frontend.onnx_file import OnnxFile, OnnxNode
 
 CONTRIB = "com.microsoft"

@@ -5,6 +5,7 @@ PreprocessSoftmaxScaling, on Python integers: 256 values need no speed.
 """
 
 import numpy as np
+
 from weft.gen.frontend.multiplier import quantize_multiplier
 from weft.gen.frontend.refusal import require
 

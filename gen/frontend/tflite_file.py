@@ -6,6 +6,7 @@ Slots are positions of fields in the schema's tables; operator and type names ar
 import dataclasses
 
 import numpy as np
+
 from weft.gen.frontend.flatbuffer import Damaged, Record
 
 TENSOR_TYPES = ("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64", "complex128",

@@ -6,6 +6,7 @@ Each converter takes the context and one operator and raises `Unsupported` where
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from weft.gen.frontend.multiplier import double_scale, half_away_scale
 from weft.gen.frontend.refusal import require
 from weft.gen.frontend.softmax_table import exponential_table

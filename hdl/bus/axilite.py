@@ -3,6 +3,7 @@
 from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Member, Out, Signature
+
 from weft.gen import csr
 
 DATA_BITS = 32

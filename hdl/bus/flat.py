@@ -13,6 +13,7 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 from amaranth.utils import exact_log2
+
 from weft.gen.config import Config
 from weft.hdl.interfaces import BURST_INCR
 

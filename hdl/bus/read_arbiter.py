@@ -3,6 +3,7 @@
 from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.config import Config
 from weft.hdl.interfaces import ID_FETCH, ID_LOAD, AxiRead
 

@@ -3,6 +3,7 @@
 from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import csr, isa
 from weft.gen.config import Config
 from weft.hdl.bus.axilite import AxiLite

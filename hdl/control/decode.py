@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import isa
 from weft.gen.isa import Cause
 from weft.hdl.words import word_layout

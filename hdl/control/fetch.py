@@ -4,6 +4,7 @@ from amaranth import C, Cat, Module, Mux, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause

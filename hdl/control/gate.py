@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.hdl import Assert
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.isa import State, Unit
 from weft.hdl.interfaces import RetireSignature, StatusSignature, instruction_stream
 from weft.hdl.words import word_layout

@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.isa import SEMAPHORE_BITS, Unit
 from weft.hdl.interfaces import RetireSignature
 

@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause, Unit

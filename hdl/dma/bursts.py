@@ -6,6 +6,7 @@ from amaranth import Array, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.dma.rows import DRAM_LINE_BITS, LINE_BITS, ROW, Access

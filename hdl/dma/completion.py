@@ -3,6 +3,7 @@
 from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import isa
 from weft.gen.isa import Cause
 from weft.hdl.dma.bursts import OFFSET_BITS

@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 from amaranth.utils import exact_log2
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause, State

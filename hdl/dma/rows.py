@@ -5,6 +5,7 @@ import enum
 from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import isa
 from weft.hdl.interfaces import instruction_stream
 from weft.hdl.words import word_layout

@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.hdl import Assert
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.config import Config
 from weft.hdl.interfaces import AccumulateStream, AccumulatorRead, AccumulatorWrite
 from weft.hdl.mem.sram import Sram

@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.interfaces import ErrorSignature, ScratchpadRead

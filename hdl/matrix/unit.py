@@ -3,6 +3,7 @@
 from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.interfaces import AccumulateStream, ScratchpadRead, unit_members

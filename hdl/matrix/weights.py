@@ -4,6 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
+
 from weft.gen.config import Config
 from weft.hdl.interfaces import ScratchpadRead
 from weft.hdl.loops import LoopNest

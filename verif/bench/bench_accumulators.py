@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from amaranth.sim import Simulator
+
 from weft.gen.config import Config
 from weft.hdl.interfaces import AccumulatorRead
 from weft.hdl.matrix.accumulators import Accumulators

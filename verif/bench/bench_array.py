@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+
 from weft.gen.config import Config
 from weft.hdl.matrix.array import SystolicArray
 

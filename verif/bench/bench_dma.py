@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiBus, AxiRam
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause, State

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiResp
+
 from weft.gen import isa
 from weft.gen.isa import CONTROL, Alu, Cause, Destination, Rounding, Select, Source, Unit, encode
 from weft.hdl.npu import Npu

@@ -6,6 +6,7 @@ import random
 import pytest
 from amaranth import Module
 from amaranth.sim import Simulator
+
 from weft.gen import isa
 from weft.hdl.loops import LoopAddress, LoopNest
 

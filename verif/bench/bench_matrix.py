@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cocotb
 import pytest
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause, State

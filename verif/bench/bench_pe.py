@@ -4,6 +4,7 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+
 from weft.hdl.matrix.pe import ProcessingElement
 
 INT8 = range(-128, 128)

@@ -7,6 +7,7 @@ import cocotb
 import pytest
 from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiResp
+
 from weft.gen import csr, isa
 from weft.gen.config import Config
 from weft.hdl.npu import Npu

@@ -7,6 +7,7 @@ import cocotb
 import pytest
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
+
 from weft.gen.config import Config
 from weft.verif.bench import runner
 from weft.verif.bench.scratchpad_model import READERS, WRITERS, Request, ScratchpadModel

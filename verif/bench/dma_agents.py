@@ -12,6 +12,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
+
 from weft.gen import isa
 from weft.gen.config import Config
 

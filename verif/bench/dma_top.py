@@ -3,6 +3,7 @@
 from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
+
 from weft.gen.config import Config
 from weft.hdl.bus.flat import connect_read, connect_write, manager_members
 from weft.hdl.dma.load import LoadUnit

@@ -7,6 +7,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.interfaces import ScratchpadRead

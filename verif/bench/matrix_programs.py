@@ -3,6 +3,7 @@
 import random
 
 import numpy as np
+
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause

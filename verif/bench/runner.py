@@ -30,6 +30,7 @@ from xml.etree import ElementTree
 
 from amaranth.lib.wiring import Component
 from cocotb_tools.runner import Verilator
+
 from weft.gen import verilog
 from weft.gen.errors import ToolError
 

@@ -6,6 +6,7 @@ pooling from their specification. All values are int64 arrays that hold int32, s
 
 import numpy as np
 from numpy.typing import NDArray
+
 from weft.gen.graph import Scale
 from weft.gen.isa import Rounding
 from weft.verif.golden import rounding

@@ -9,6 +9,7 @@ from functools import singledispatch
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
 from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Rescale, Reshape, Softmax
 from weft.verif.golden import numerics
 from weft.verif.golden.numerics import Int64

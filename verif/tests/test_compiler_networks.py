@@ -7,6 +7,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from weft.gen.compiler import CompiledNetwork, compile_network
 from weft.gen.config import Config
 from weft.gen.graph import Graph

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from weft.gen.compiler.constants import parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.dependences import DependenceTracker, Region
 from weft.gen.compiler.layout import Halo, Layout

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+
 from weft.gen import isa
 from weft.gen.isa import BY_NAME, Cause, State, Unit
 from weft.hdl.control.semaphores import Semaphores

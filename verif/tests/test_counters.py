@@ -5,6 +5,7 @@ import dataclasses
 import random
 
 from amaranth.sim import Simulator
+
 from weft.gen import csr
 from weft.gen.config import Counters as Option
 from weft.gen.isa import State, Unit

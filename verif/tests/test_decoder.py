@@ -3,6 +3,7 @@
 import random
 
 from amaranth.sim import Simulator
+
 from weft.gen import isa
 from weft.gen.isa import INSTRUCTIONS, WORD_BITS, Cause
 from weft.hdl.control.decode import Decoder

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from amaranth.sim import Simulator
+
 from weft.gen.config import Config
 from weft.hdl.dma.bursts import Bursts, Kind
 from weft.hdl.dma.rows import Access

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from weft.gen import csr, docs, isa
 
 

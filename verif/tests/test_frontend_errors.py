@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.gen.graph import Graph

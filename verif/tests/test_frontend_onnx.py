@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.gen.frontend.fit import HELD, fit_binary, fit_unary

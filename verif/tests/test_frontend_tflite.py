@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.gen.frontend.multiplier import half_away_scale, quantize_multiplier

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from weft.gen.frontend.multiplier import double_scale, float32_scale
 from weft.gen.frontend.softmax_table import exponential_table
 from weft.gen.graph import Scale

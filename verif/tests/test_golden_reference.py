@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.verif.golden import reference

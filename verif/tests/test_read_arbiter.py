@@ -3,6 +3,7 @@
 import random
 
 from amaranth.sim import Simulator
+
 from weft.hdl.bus.read_arbiter import ReadArbiter
 from weft.hdl.interfaces import ID_FETCH, ID_LOAD
 from weft.verif.tests.programs import TINY

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+
 from weft.gen.config import Config
 from weft.hdl.interfaces import ScratchpadRead
 from weft.hdl.mem.scratchpad import ALIGNED, READERS, WRITERS, Scratchpad

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from amaranth.sim import Simulator
+
 from weft.hdl.sram_fifo import SramFifo
 
 

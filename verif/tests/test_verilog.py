@@ -8,6 +8,7 @@ from amaranth import Cat, Module, Signal
 from amaranth.back import verilog
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import rtlil, verilog_text
 from weft.gen.verilog import convert
 from weft.hdl.mem.sram import Sram

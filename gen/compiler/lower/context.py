@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+
 from weft.gen.compiler.constants import Block, Image, parameter_sets
 from weft.gen.compiler.emitter import Emitter, Operand, ScaleStage
 from weft.gen.compiler.layout import Layout

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+
 from weft.gen.compiler.constants import SET_LINES, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.emitter import PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination

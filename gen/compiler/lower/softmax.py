@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import NOTHING, THROUGH, UNCHANGED, Operand, PostStage, ScaleStage

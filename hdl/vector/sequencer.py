@@ -33,6 +33,8 @@ class Sequencer(wiring.Component):
     start: begin a sweep; `base_*` are the addresses of its first iteration.
     loop, stride_*: words of VECTOR_LOOP and VECTOR_STRIDE, constant during the sweep, with counts of 1 or more.
     vector: word of the VECTOR, constant in the cycles after `start`.
+    verdict: isa.Cause that makes the instruction illegal whatever its addresses, or NONE; constant likewise. It makes the first
+    iteration a fault, ILLEGAL_OPERAND at address 0 and PARAMETER at the number of the set.
     iterations: stream of `iteration_layout`.
     fault, cause, address: of the faulty iteration, valid once it has left.
     """
@@ -42,7 +44,7 @@ class Sequencer(wiring.Component):
         super().__init__({
             "start": In(1), **{f"base_{name}": In(20) for name in _OPERANDS},
             "loop": In(word_layout("VECTOR_LOOP")), **{f"stride_{name}": In(word_layout("VECTOR_STRIDE")) for name in _OPERANDS},
-            "vector": In(word_layout("VECTOR")), "iterations": Out(stream.Signature(iteration_layout(config))),
+            "vector": In(word_layout("VECTOR")), "verdict": In(8), "iterations": Out(stream.Signature(iteration_layout(config))),
             "fault": Out(1), "cause": Out(8), "address": Out(isa.ADDRESS_BITS)})
 
     def elaborate(self, platform: object) -> Module:
@@ -79,7 +81,7 @@ class Sequencer(wiring.Component):
         fault = Signal()
         bits = index_bits(self._config)
         m.d.comb += [
-            fault.eq(beyond_a | beyond_b | (beyond_d & emit)),
+            fault.eq((self.verdict != Cause.NONE) | beyond_a | beyond_b | (beyond_d & emit)),
             out.payload.a.eq(addresses["a"][:bits]), out.payload.b.eq(addresses["b"][:bits]),
             tag.destination.eq(addresses["destination"][:bits]), tag.first.eq(first), tag.emit.eq(emit | fault),
             tag.final.eq(nest.last[-1] | fault), tag.fault.eq(fault)]
@@ -92,6 +94,8 @@ class Sequencer(wiring.Component):
             m.d.sync += [
                 active.eq(0), failed.eq(fault), cause.eq(Mux(beyond_a, cause_a, Mux(beyond_b, cause_b, cause_d))),
                 address.eq(Mux(beyond_a, addresses["a"], Mux(beyond_b, addresses["b"], addresses["destination"])))]
+            with m.If(self.verdict != Cause.NONE):
+                m.d.sync += [cause.eq(self.verdict), address.eq(Mux(self.verdict == Cause.PARAMETER, self.vector.parameter, 0))]
         m.d.comb += [self.fault.eq(failed), self.cause.eq(cause), self.address.eq(address)]
         return m
 

@@ -28,7 +28,7 @@ class VectorUnit(wiring.Component):
     When results cannot be written, requests stop, and the lanes `ScratchpadRead.LATENCY` cycles later: what was requested before
     still has room, so no operand ever waits in the lanes and nothing combinational spans them.
 
-    Illegal combinations are found before anything happens, in this order: ILLEGAL_OPERAND (lanes > C; a reduction without a reducing
+    Illegal combinations are found before any access, in this order: ILLEGAL_OPERAND (lanes > C; a reduction without a reducing
     ALU operation; FLOAT32 when it is not built), PARAMETER (set out of range, selected or not; its number is the address). Addresses
     are checked as the iterations come; the iterations before the bad one take effect. After an error the unit stands still until reset.
     After reset all set-up fields are 0 and the loop counts 1.
@@ -84,8 +84,7 @@ class VectorUnit(wiring.Component):
         strides = [Signal(word_layout("VECTOR_STRIDE"), name=f"stride_{name}") for name in ("a", "b", "destination")]
         vector = Signal(word_layout("VECTOR"), reset_less=True)
         pc = Signal(isa.PC_BITS, reset_less=True)
-        runs = Signal()
-        cause = Signal(8)
+        start = Signal()
         with m.If(taking):
             m.d.sync += pc.eq(self.instructions.payload.pc)
             for register, name in ((loop, "VECTOR_LOOP"), (scale, "VECTOR_SCALE"), (post, "VECTOR_POST")):
@@ -96,18 +95,18 @@ class VectorUnit(wiring.Component):
                     with m.Case(n):
                         m.d.sync += register.eq(word)
             with m.If(given.opcode == isa.BY_NAME["VECTOR"].opcode):
-                m.d.comb += runs.eq(1)
+                m.d.comb += start.eq(1)
                 m.d.sync += vector.eq(word)
+        # Judged in the cycle after taking, with the addresses of the first iteration.
         illegal = Signal()
+        verdict = Signal(8)
         m.d.comb += illegal.eq(
-            (given.lanes > config.lanes) | ((loop.reduce != 0) & ~post.alu.matches(*REDUCTIONS))
+            (vector.lanes > config.lanes) | ((loop.reduce != 0) & ~post.alu.matches(*REDUCTIONS))
             | ((scale.rounding == Rounding.FLOAT32) & (not config.vector.float32)))
         with m.If(illegal):
-            m.d.comb += cause.eq(Cause.ILLEGAL_OPERAND)
-        with m.Elif(given.parameter >= config.vector.parameter_sets):
-            m.d.comb += cause.eq(Cause.PARAMETER)
-        start = Signal()
-        m.d.comb += start.eq(runs & (cause == Cause.NONE))
+            m.d.comb += verdict.eq(Cause.ILLEGAL_OPERAND)
+        with m.Elif(vector.parameter >= config.vector.parameter_sets):
+            m.d.comb += verdict.eq(Cause.PARAMETER)
 
         # -- data path -------------------------------------------------------------------------------
         connect(m, sequencer.iterations, requests.i)
@@ -119,7 +118,8 @@ class VectorUnit(wiring.Component):
         connect(m, write_back.scratchpad, flipped(self.write))
         connect(m, write_back.accumulator, flipped(self.accumulator_write))
         m.d.comb += [
-            sequencer.start.eq(start), sequencer.loop.eq(loop), sequencer.vector.eq(vector), sequencer.stride_a.eq(strides[0]),
+            sequencer.start.eq(start), sequencer.verdict.eq(verdict), sequencer.loop.eq(loop),
+            sequencer.vector.eq(vector), sequencer.stride_a.eq(strides[0]),
             sequencer.stride_b.eq(strides[1]), sequencer.stride_destination.eq(strides[2]),
             sequencer.base_a.eq(given.a), sequencer.base_b.eq(given.b), sequencer.base_destination.eq(given.destination),
             parameters.load.eq(start), parameters.index.eq(given.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
@@ -136,21 +136,16 @@ class VectorUnit(wiring.Component):
             write_back.kind.eq(vector.destination_kind), write_back.count.eq(vector.lanes)]
 
         # -- ends ------------------------------------------------------------------------------------
-        m.d.sync += [self.retire.valid.eq((taking & ~runs) | (write_back.finished & ~sequencer.fault)), self.error.valid.eq(0)]
+        m.d.sync += [
+            self.retire.valid.eq((taking & ~start) | (write_back.finished & ~sequencer.fault)),
+            self.error.valid.eq(write_back.finished & sequencer.fault)]
         with m.If(taking):
             m.d.sync += [self.retire.signal.eq(given.signal), self.retire.pc.eq(self.instructions.payload.pc)]
         with m.If(start):
             m.d.sync += busy.eq(1)
         with m.Elif(write_back.finished):
-            m.d.sync += busy.eq(0)
-        with m.If(runs & ~start):
-            m.d.sync += [
-                failed.eq(1), self.error.valid.eq(1), self.error.cause.eq(cause), self.error.pc.eq(self.instructions.payload.pc),
-                self.error.address.eq(Mux(cause == Cause.PARAMETER, given.parameter, 0))]
-        with m.Elif(write_back.finished & sequencer.fault):
-            m.d.sync += [
-                failed.eq(1), self.error.valid.eq(1), self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc),
-                self.error.address.eq(sequencer.address)]
+            m.d.sync += [busy.eq(0), failed.eq(sequencer.fault)]
+        m.d.comb += [self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc), self.error.address.eq(sequencer.address)]
 
         m.d.comb += [self.iteration.eq(fetch.entered & ~requests.o.payload.tag.fault), self.status.pc.eq(pc)]
         with m.If(busy):

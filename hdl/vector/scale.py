@@ -75,7 +75,7 @@ class Scale(wiring.Component):
             return signal
 
         def advance(*values: Signal) -> list[Signal]:
-            """The registers that the next stage loads with `values`."""
+            """The registers that the next stage loads with `values`: s<stage>_x from the wire c_x or the register s<stage - 1>_x."""
             stage = next(stages)
             registers = [Signal(Shape.cast(value.shape()), name=f"s{stage}_{value.name.split('_', 1)[-1]}", reset_less=True)
                          for value in values]

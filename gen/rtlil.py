@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 _MODULE = re.compile(r"((?:^attribute [^\n]*\n)*)^module \\(\S+)\n(.*?)^end$", re.MULTILINE | re.DOTALL)
 _BLANKS = re.compile(r"\n\s*\n")
@@ -85,6 +86,10 @@ def merge(modules: list[Module], name: Callable[[str], str]) -> list[Module]:
     return merged
 
 
+def _renamed(names: dict[str, str], port: re.Match[str]) -> str:
+    return names.get(port[0], port[0])
+
+
 def number_ports(modules: list[Module]) -> None:
     """Number the ports that Amaranth could not name (``\\port$0$28``) module by module instead of through the whole design."""
     ports: dict[str, dict[str, str]] = {}
@@ -94,8 +99,7 @@ def number_ports(modules: list[Module]) -> None:
     for module in modules:
         for position, item in enumerate(module.items):
             if (instance := _INSTANCE.search(item)) and (names := ports.get(instance[1])):
-                module.items[position] = re.sub(r"(?<=^    connect )\S+", lambda port, names=names: names.get(port[0], port[0]),
-                                                item, flags=re.MULTILINE)
+                module.items[position] = re.sub(r"(?<=^    connect )\S+", partial(_renamed, names), item, flags=re.MULTILINE)
         _rename(module, ports[module.name])  # last: a port of the module may have the name of its instance's port
 
 

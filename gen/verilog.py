@@ -6,10 +6,11 @@ from amaranth._toolchain.yosys import find_yosys
 from amaranth.back import rtlil as amaranth_rtlil
 from amaranth.hdl import Elaboratable, Fragment
 from amaranth.hdl._ir import Design, PortDirection
-from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.hdl._mem import MemoryInstance
+from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Component
+
 from weft.gen import rtlil, verilog_text
 
 _SCRIPT = """read_rtlil <<weft

@@ -161,7 +161,7 @@ def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None 
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **(variables or {})})
     if done.returncode:
         text = (done.stderr or done.stdout).strip().splitlines()[:12]
-        raise ToolError(f"{Path(command[0]).name} failed with code {done.returncode}", where=" ".join(command[:1] + list(command[-3:])),
+        raise ToolError(f"{Path(command[0]).name} failed with code {done.returncode}", where=" ".join([*command[:1], *command[-3:]]),
                         why="\n         ".join(text) or "no message", fix="run `weft doctor`; if the tools are fine this is a bug in weft")
 
 

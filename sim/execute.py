@@ -60,8 +60,9 @@ class Executor:
         limit = max(HANG_MINIMUM, HANG_FACTOR * sum(layer.estimated_cycles for layer in network.layers))
         self.device = RtlDevice(self.simulator, windows, max_cycles=limit)
         self.golden = GoldenDevice(network.config, windows) if check else None
-        for device in filter(None, (self.device, self.golden)):
-            device.write_window(IMAGE, network.image)
+        self.device.write_window(IMAGE, network.image)
+        if self.golden:
+            self.golden.write_window(IMAGE, network.image)
 
     def run(self, index: int, packed: bytes) -> SampleResult:
         """Run sample `index`, given as the bytes of the input window. Raises `DeviceFailure` if the accelerator stops."""

@@ -61,7 +61,7 @@ class Profile:
         return merged
 
     def _seen(self, chosen: np.ndarray, unit: int) -> np.ndarray:
-        spans = self.spans[unit, chosen]
+        spans: np.ndarray = self.spans[unit, chosen]
         return spans[spans[:, 1] >= 0]
 
 

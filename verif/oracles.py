@@ -106,4 +106,5 @@ def run_onnxruntime(path: str | Path, x: NDArray[Any]) -> list[NDArray[Any]]:
     return OnnxRuntime(path).run(x)
 
 
-ENGINES = {"tflite-micro": Tflm, "litert-reference": LitertReference, "onnxruntime": OnnxRuntime}  # by `Graph.engine`
+ENGINES: dict[str, type[Tflm] | type[LitertReference] | type[OnnxRuntime]] = {  # by `Graph.engine`
+    "tflite-micro": Tflm, "litert-reference": LitertReference, "onnxruntime": OnnxRuntime}

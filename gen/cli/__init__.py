@@ -19,7 +19,7 @@ app = typer.Typer(name="weft", help="An open generator of neural-network acceler
 for verb in (doctor.doctor, check.check, verilog.verilog, compile.compile, sim.sim, report.report, explain.explain):
     app.command()(verb)
 
-UsageError = typer.BadParameter.__mro__[1]  # typer has its own copy of click in some releases and click itself in others
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer has its own copy of click in some releases and click itself in others
 INTERRUPTED = 130
 
 

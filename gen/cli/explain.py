@@ -1,6 +1,7 @@
 """`weft explain`: what a word means."""
 
 import dataclasses
+import enum
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -27,11 +28,11 @@ def explain(topic: Topic = None, as_json: arguments.Json = False) -> None:
         names = sorted(topics)
         emit({"topics": names}) if as_json else print("\n".join(names))
         return
-    names = {name.lower(): name for name in topics}
-    if topic.lower() not in names:
+    spelling = {name.lower(): name for name in topics}
+    if topic.lower() not in spelling:
         raise WeftError(f"unknown topic {topic!r}", where="weft explain", fix=_suggestion(topic, topics),
                         why="topics are options, instructions, registers, states and causes")
-    found = topics[names[topic.lower()]]()
+    found = topics[spelling[topic.lower()]]()
     if as_json:
         emit(found)
         return
@@ -56,8 +57,8 @@ def _topics() -> Topics:
     from weft.gen.config import sections  # noqa: PLC0415
 
     topics: Topics = {}
-    for section, kind in sections().items():
-        for option in dataclasses.fields(kind):
+    for section, options in sections().items():
+        for option in dataclasses.fields(options):
             topics[f"{section}.{option.name}"] = partial(_option, section, option)
     topics |= {register.name: partial(_register, register) for register in csr.REGISTERS}
     topics |= {instruction.name: partial(_instruction, instruction) for instruction in isa.INSTRUCTIONS}
@@ -79,7 +80,7 @@ def _instruction(instruction: Any) -> dict[str, Any]:
             "opcode": f"{instruction.opcode:#04x}", "meaning": instruction.doc, **({"fields": fields} if fields else {})}
 
 
-def _member(topic: str, kind: str, member: Any) -> dict[str, Any]:
+def _member(topic: str, kind: str, member: enum.Enum) -> dict[str, Any]:
     return {"topic": topic, "kind": kind, "number": member.value, "meaning": _comment(member)}
 
 
@@ -100,7 +101,7 @@ def _queue(unit: int) -> str:
     return "control" if unit == isa.CONTROL else isa.Unit(unit).name.lower()
 
 
-def _comment(member: Any) -> str:
+def _comment(member: enum.Enum) -> str:
     """The comment that stands beside an enumeration's member: the one place where it is described."""
     import inspect  # noqa: PLC0415
 

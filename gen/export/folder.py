@@ -9,6 +9,7 @@ from importlib import metadata, resources
 from pathlib import Path
 
 from amaranth.lib.wiring import Component
+
 from weft.gen import csr
 from weft.gen.config import Config
 from weft.gen.errors import WeftError

@@ -6,6 +6,7 @@ import json
 import re
 
 import jinja2
+
 from weft.gen import csr, isa
 from weft.gen.config import Config
 

@@ -33,8 +33,12 @@ def decode_output(graph: Graph, index: int, held: np.ndarray) -> np.ndarray:
     tensor, shape = graph.tensors[graph.outputs[index]], graph.output_shapes[index]
     values = held.reshape(-1)[file_order(shape, graph.layout)].reshape(shape)
     if graph.output_float[index]:
-        return (values.astype(np.int32) - tensor.zero_point).astype(np.float32) * np.float32(tensor.scale)
-    return (values.astype(np.int16) + UNSIGNED_OFFSET).astype(np.uint8) if tensor.unsigned else values.astype(np.int8)
+        result: np.ndarray = (values.astype(np.int32) - tensor.zero_point).astype(np.float32) * np.float32(tensor.scale)
+    elif tensor.unsigned:
+        result = (values.astype(np.int16) + UNSIGNED_OFFSET).astype(np.uint8)
+    else:
+        result = values.astype(np.int8)
+    return result
 
 
 def quantise(values: np.ndarray, scale: float, zero_point: int, rounding: str) -> np.ndarray:
@@ -46,7 +50,8 @@ def quantise(values: np.ndarray, scale: float, zero_point: int, rounding: str) -
         quotient = np.asarray(values, dtype=np.float32) / np.float32(scale)
     quotient = np.nan_to_num(np.clip(quotient, -(1 << 20), 1 << 20), nan=-(1 << 20)).astype(np.float64)
     rounded = np.rint(quotient) if rounding == "half_even" else np.copysign(np.floor(np.abs(quotient) + 0.5), quotient)
-    return np.clip(rounded + zero_point, -128, 127).astype(np.int16)
+    held: np.ndarray = np.clip(rounded + zero_point, -128, 127)
+    return held.astype(np.int16)
 
 
 def _check_integers(graph: Graph, sample: np.ndarray, unsigned: bool) -> np.ndarray:

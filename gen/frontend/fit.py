@@ -134,7 +134,8 @@ def _pre_of_ties(wanted: np.ndarray, terms: np.ndarray, shift: int) -> int:
 
 def _half_even(values: np.ndarray, shift: int) -> np.ndarray:
     """float32(values) / 2**shift to the nearest integer, halves to even."""
-    return np.rint(values.astype(np.float32) / np.float32(1 << shift)).astype(np.int64)
+    rounded: np.ndarray = np.rint(values.astype(np.float32) / np.float32(1 << shift))
+    return rounded.astype(np.int64)
 
 
 def _one_or_many(values: np.ndarray) -> int | np.ndarray:

@@ -88,7 +88,8 @@ class Record:
 
     def _indirect(self, position: int) -> int:
         self._check(position, 4)
-        return position + self.table.Get(number.UOffsetTFlags, position)
+        offset: int = self.table.Get(number.UOffsetTFlags, position)
+        return position + offset
 
     def _check(self, position: int, size: int) -> None:
         if position < 0 or position + size > len(self.data):

@@ -10,12 +10,14 @@ from weft.gen.frontend.ends import UNSIGNED_OFFSET, quantise
 from weft.gen.frontend.fit import HELD
 from weft.gen.graph import Tensor
 
+Numbers = np.ndarray | np.float32
+
 
 def _file_values(tensor: Tensor, held: np.ndarray) -> np.ndarray:
     return held + UNSIGNED_OFFSET * tensor.unsigned
 
 
-def _multiply_add(values: np.ndarray, factor: np.float32, addend: np.ndarray) -> np.ndarray:
+def _multiply_add(values: Numbers, factor: np.float32, addend: Numbers) -> Numbers:
     return (values.astype(np.float64) * np.float64(factor) + addend.astype(np.float64)).astype(np.float32)
 
 
@@ -26,11 +28,12 @@ def add_table(outer: Tensor, outer_held: np.ndarray, inner: Tensor, inner_held: 
     """
     ratio_outer, ratio_inner = (np.float32(t.scale) / np.float32(output.scale) for t in (outer, inner))
     offset = UNSIGNED_OFFSET * output.unsigned
-    zero_outer, zero_inner = (np.float32(_file_values(t, np.int64(t.zero_point))) for t in (outer, inner))
+    zero_outer, zero_inner = (np.float32(t.zero_point + UNSIGNED_OFFSET * t.unsigned) for t in (outer, inner))
     fixed = np.float32(output.zero_point + offset) - _multiply_add(zero_outer, ratio_outer, ratio_inner * zero_inner)
     total = _multiply_add(_file_values(outer, outer_held), ratio_outer,
                           _multiply_add(_file_values(inner, inner_held), ratio_inner, fixed))
-    return np.clip(np.rint(total).astype(np.int64) - offset, -128, 127)
+    held: np.ndarray = np.clip(np.rint(total).astype(np.int64) - offset, -128, 127)
+    return held
 
 
 def requantise_table(source: Tensor, output: Tensor) -> np.ndarray:

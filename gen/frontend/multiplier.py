@@ -1,6 +1,7 @@
 """Real rescaling factors as the integers of the scaling stage."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (0, 0) if shift < -MULTIPLIER_BITS else (m, shift)
 
 
-def _per_channel(parts: list[tuple[int, ...]]) -> list[Any]:
+def _per_channel(parts: Sequence[tuple[int, ...]]) -> list[Any]:
     """Columns of `parts`: an int where there is one channel, else an int32 array."""
     return [column[0] if len(parts) == 1 else np.array(column, dtype=np.int32) for column in zip(*parts, strict=True)]
 
@@ -69,12 +70,14 @@ def _proved(real: float, low: int, high: int) -> tuple[int, int]:
 
 def _round_half_away(values: np.ndarray) -> np.ndarray:
     whole = np.trunc(values)
-    return (whole + np.sign(values) * (np.abs(values - whole) >= 0.5)).astype(np.int64)
+    rounded: np.ndarray = whole + np.sign(values) * (np.abs(values - whole) >= 0.5)
+    return rounded.astype(np.int64)
 
 
 def _shift_half_away(product: np.ndarray, right: int) -> np.ndarray:
     magnitude = np.abs(product)
-    return np.sign(product) * ((magnitude >> right) + (magnitude >> (right - 1) & 1 if right else 0))
+    rounded: np.ndarray = np.sign(product) * ((magnitude >> right) + (magnitude >> (right - 1) & 1 if right else 0))
+    return rounded
 
 
 def float32_scale(reals: Any, pre: Any = 0) -> Scale:

@@ -71,7 +71,7 @@ def read_onnx(data: bytes, path: str) -> OnnxFile:
 
 def _parse(data: bytes, path: str) -> onnx.ModelProto:
     try:
-        model = onnx.ModelProto.FromString(data)
+        model: onnx.ModelProto = onnx.ModelProto.FromString(data)
     except DecodeError as error:
         raise damaged(path, f"not an ONNX protocol buffer: {error}") from error
     if not model.graph.node:

@@ -70,7 +70,7 @@ class _Rewriter:
         if node.domain or node.operator not in (*QUANTISED, *SAME_GRID, *LIMITS):
             return None
         inner, end = [node.outputs[0]], self._only_reader(node.outputs[0])
-        limits = (-np.inf, np.inf)
+        limits: tuple[float, float] | None = (-np.inf, np.inf)
         if node.operator in LIMITS:
             limits = self._limits(node)
         elif end is not None and end.operator in LIMITS and not end.domain:
@@ -110,8 +110,8 @@ class _Rewriter:
 
     def _bias_scale(self, bias: str, x: str, w: str) -> bool:
         """Whether the bias counts in units of the accumulator."""
-        values = [self.constants.get(name) for name in (bias, x, w)]
-        return all(value is not None for value in values) and np.allclose(values[0], values[1] * values[2], rtol=1e-5, atol=0)  # type: ignore[operator]
+        unit, of_x, of_w = (self.constants.get(name) for name in (bias, x, w))
+        return unit is not None and of_x is not None and of_w is not None and np.allclose(unit, of_x * of_w, rtol=1e-5, atol=0)
 
     def _value(self, name: str) -> object:
         return self.constants[name].tolist() if name in self.constants else name

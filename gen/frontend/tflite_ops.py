@@ -52,7 +52,7 @@ def _weights(tensor: FileTensor, rank: int) -> np.ndarray:
     require(tensor.scales.size in (1, len(data)), f"weights have {tensor.scales.size} scales for {len(data)} output channels")
     require(tensor.scales.size == 1 or tensor.axis == 0, f"weights are quantised along axis {tensor.axis}, not 0")
     points = tensor.zero_points.reshape(-1, *(1,) * (rank - 1))
-    weights = data.astype(np.int64) - points
+    weights: np.ndarray = data.astype(np.int64) - points
     require(np.abs(weights).max(initial=0) <= 255, "weights have zero points outside int8")
     return weights.astype(np.int16)
 
@@ -88,7 +88,8 @@ def conv_2d(context: "TfliteContext", operator: FileOperator) -> None:
     stride, dilation = _stride(operator, (2, 1)), _stride(operator, (5, 4), 1)
     kernel = weights.shape[1:3]
     grown = (x.shape[0] + extra[0] + extra[2], x.shape[1] + extra[1] + extra[3], x.shape[2])
-    padding = tuple(a + b for a, b in zip(extra, _padding(operator, grown, kernel, stride, dilation), strict=True))
+    top, left, bottom, right = (a + b for a, b in zip(extra, _padding(operator, grown, kernel, stride, dilation), strict=True))
+    padding = (top, left, bottom, right)
     low, high = _fused(operator, 3, y)
     reals = np.float64(x.scale) * filters.scales.astype(np.float64) / np.float64(y.scale)
     conv = Conv(operator.name, operator.operator, (x.name,), y.name, weights,
@@ -110,7 +111,7 @@ def fully_connected(context: "TfliteContext", operator: FileOperator) -> None:
     low, high = _fused(operator, 0, y)
     bias = _bias(context.optional(operator, 2), outputs)
     if filters.scales.size == 1 and context.rounding == "tflm":  # tflite-micro multiplies these two scales in float32
-        reals = np.float64(np.float32(x.scale) * filters.scales) / np.float64(y.scale)
+        reals = (np.float32(x.scale) * filters.scales).astype(np.float64) / np.float64(y.scale)
     else:
         reals = np.float64(x.scale) * filters.scales.astype(np.float64) / np.float64(y.scale)
     if context.rounding == "litert":

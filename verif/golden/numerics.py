@@ -36,7 +36,7 @@ def scale(x: NDArray[np.integer], parameters: Scale) -> Int64:
     return rounding.scale(value, parameters.multiplier, parameters.right, Rounding(parameters.rounding))
 
 
-def multiply_high(a: Int64, b: Int64) -> Int64:
+def multiply_high(a: Int64 | int, b: Int64 | int) -> Int64:
     """SaturatingRoundingDoublingHighMul: a * b / 2**31, halves towards plus infinity, saturated to 32 bits.
 
     gemmlowp adds 2**30 to a product that is not negative and 1 - 2**30 to a negative one, then divides towards zero: a tie
@@ -45,19 +45,21 @@ def multiply_high(a: Int64, b: Int64) -> Int64:
     return np.minimum(rounding.half_up(np.asarray(a, dtype=np.int64) * b, np.int64(31)), INT32_MAX)
 
 
-def rounding_divide_by_power(x: Int64, exponent: Int64) -> Int64:
+def rounding_divide_by_power(x: Int64, exponent: Int64 | int) -> Int64:
     """RoundingDivideByPOT: x / 2**exponent, halves away from zero."""
     return rounding.half_away(np.asarray(x, dtype=np.int64), np.asarray(exponent, dtype=np.int64))
 
 
 def saturating_multiply_by_power(x: Int64, exponent: int) -> Int64:
     """x * 2**exponent, saturated to 32 bits."""
-    return np.clip(x << exponent, INT32_MIN, INT32_MAX)
+    saturated: Int64 = np.clip(x << exponent, INT32_MIN, INT32_MAX)
+    return saturated
 
 
 def divide_half_away(total: Int64, count: Int64) -> Int64:
     """Integer nearest to total / count, halves away from zero (count > 0): average pooling."""
-    return np.sign(total) * ((np.abs(total) + count // 2) // count)
+    nearest: Int64 = np.sign(total) * ((np.abs(total) + count // 2) // count)
+    return nearest
 
 
 def exp_on_negative_values(a: Int64, integer_bits: int = SOFTMAX_INTEGER_BITS) -> Int64:

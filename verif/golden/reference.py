@@ -5,6 +5,7 @@ Convolutions go through float64 matrix products: every sum stays below 2**53, so
 
 from collections.abc import Callable
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -42,13 +43,13 @@ def _clip(values: Int64, node: Conv | Add | Rescale | MaxPool | AveragePool, zer
     return np.clip(values + zero_point, node.low, node.high).astype(np.int8)
 
 
-def _windows(x: NDArray, kernel: tuple[int, int], node: Conv | MaxPool | AveragePool, fill: float,
-             dilation: tuple[int, int] = (1, 1)) -> NDArray:
+def _windows(x: NDArray[Any], kernel: tuple[int, int], node: Conv | MaxPool | AveragePool, fill: float,
+             dilation: tuple[int, int] = (1, 1)) -> NDArray[Any]:
     """Views (N, OH, OW, C, KH, KW) of x padded with `fill`."""
     top, left, bottom, right = node.padding
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     span = tuple((taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True))
-    views = sliding_window_view(padded, span, axis=(1, 2))  # type: ignore[call-overload]
+    views = sliding_window_view(padded, span, axis=(1, 2))
     return views[:, ::node.stride[0], ::node.stride[1], :, ::dilation[0], ::dilation[1]]
 
 
@@ -98,7 +99,7 @@ def _(node: Softmax, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
     return numerics.softmax(x, node.exponentials)
 
 
-def first_difference(graph: Graph, ours: Tensors, theirs: Callable[[str], NDArray | None]) -> str | None:
+def first_difference(graph: Graph, ours: Tensors, theirs: Callable[[str], NDArray[Any] | None]) -> str | None:
     """Name of the first tensor in execution order that differs from `theirs(name)`; a None there is skipped."""
     for node in graph.nodes:
         other = theirs(node.output)

@@ -39,7 +39,7 @@ def scale(x: Int64, multiplier: Int64, right: Int64, rounding: Rounding) -> Int6
     return np.clip(rounded, INT32_MIN, INT32_MAX)
 
 
-def half_up(p: Int64, shift: Int64) -> Int64:
+def half_up(p: Int64, shift: Int64 | np.int64) -> Int64:
     """Nearest integer of p / 2**shift, halves towards plus infinity; shift 0 changes nothing."""
     return (p >> shift) + np.where(shift > 0, p >> np.maximum(shift - 1, 0) & 1, 0)
 

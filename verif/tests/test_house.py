@@ -36,7 +36,8 @@ def weft_imports(path: Path) -> set[str]:
 
 def test_every_package_is_listed() -> None:
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
-    present = {"weft." + ".".join(path.parent.relative_to(ROOT).parts) for folder in PACKAGES for path in (ROOT / folder).rglob("__init__.py")}
+    present = {"weft." + ".".join(path.parent.relative_to(ROOT).parts)
+               for folder in PACKAGES for path in (ROOT / folder).rglob("__init__.py")}
     assert listed == present
 
 
@@ -77,7 +78,8 @@ def test_only_tests_and_checking_import_verif() -> None:
 
 
 def test_only_one_file_uses_memories() -> None:
-    users = [str(path.relative_to(ROOT)) for path in modules("hdl") if any(name.startswith("amaranth.lib.memory") for name in imports(path))]
+    users = [str(path.relative_to(ROOT)) for path in modules("hdl")
+             if any(name.startswith("amaranth.lib.memory") for name in imports(path))]
     assert users == ["hdl/mem/sram.py"]
 
 

@@ -1,5 +1,6 @@
 """From files to a checked result: network and samples in, outputs and a report out."""
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -13,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from weft.gen.compiler import CompiledNetwork, compile_network
+from weft.gen.compiler import compile_network
 from weft.gen.config import Config
 from weft.gen.errors import MismatchError, ToolError
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.gen.graph import Graph
 from weft.sim import build
-from weft.sim.check import difference
-from weft.sim.execute import SPILL, DramTiming, Executor, SampleResult, execute
+from weft.sim.check import Mismatch, difference
+from weft.sim.execute import SPILL, DramTiming, Executor, execute
 from weft.sim.inputs import load_samples
 from weft.sim.output import check_writable, staged
 from weft.sim.report.collect import performance
@@ -31,6 +32,7 @@ from weft.verif.golden import reference as golden_reference
 
 PACKAGES = {"tflite-micro": "tflite-micro", "litert-reference": "ai-edge-litert", "onnxruntime": "onnxruntime"}  # by Graph.engine
 SHOWN = 20  # mismatches that a report spells out
+DUMPED = 10  # samples whose every intermediate tensor is stored and compared
 
 Progress = Callable[[str, int, int], None]
 
@@ -51,8 +53,10 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     """Run a network on the RTL and write outputs.npz, report.json and report.html (and waveforms) to `out`.
 
     Every sample runs on the simulated RTL and on the golden machine, all of whose memory must agree; outputs are compared
-    with the network's reference engine; the first sample runs once more with every intermediate tensor stored, and each is
-    compared with the reference arithmetic. Returns the report. `progress` gets a step's name, and how much of it is done.
+    with the network's reference engine; the first samples (at most `DUMPED`) run once more with every intermediate tensor stored,
+    and each is compared with the reference arithmetic. Returns the report: its ``mismatches`` count elements that differ over all
+    samples, ``golden`` from the golden models and ``reference`` from the engine (None if the engine is not installed). `progress`
+    gets a step's name, and how much of it is done.
 
     Raises `WeftError` for bad files, before anything is written; `ToolError` if a tool is missing; `MismatchError` after
     writing everything, if anything differs.
@@ -72,10 +76,12 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
                for result in results]
     progress("checking", 0, 0)
     details = [str(mismatch) for result in results for mismatch in result.mismatches]
-    reference, wrong = _reference(graph, model, samples, outputs)
-    compared, tensors = _tensors(graph, config, held[0], options.timing)
-    mismatches = {"golden": sum(len(result.mismatches) for result in results), "reference": len(wrong), "tensors": len(tensors),
-                  "tensors_compared": compared, "details": [*tensors, *details, *wrong][:SHOWN]}
+    reference, differing, wrong = _reference(graph, model, samples, outputs)
+    compared, tensors = _tensors(graph, config, held[:DUMPED], options.timing)
+    machine = sum(mismatch.count for result in results for mismatch in result.mismatches)
+    inside = sum(mismatch.count for mismatch in tensors)
+    mismatches: dict[str, Any] = {"golden": machine + inside, "reference": differing, "tensors": inside, "tensors_compared": compared,
+                  "details": [*map(str, tensors), *details, *wrong][:SHOWN]}
     report = {
         "weft": metadata.version("weft"), "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "config": {"name": config.name, "hash": f"{config.hash:#010x}", "options": config.canonical()},
@@ -86,7 +92,7 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
             progress("recording waveforms", 0, 0)
             record(network, network.pack_input(held[0]), options.timing, request, results[0].profile, folder)
         report["simulation"]["wall_seconds"] = round(time.perf_counter() - begin, 2)
-        names = {name: np.concatenate([sample[index] for sample in outputs]) for index, name in enumerate(graph.outputs)}
+        names: dict[str, Any] = {name: np.concatenate([sample[index] for sample in outputs]) for index, name in enumerate(graph.outputs)}
         np.savez(folder / "outputs.npz", **names)
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
         (folder / "report.html").write_text(render(report))
@@ -103,43 +109,37 @@ def _build(config: Config, progress: Progress) -> None:
     build.build(text, config.line_bytes, progress=lambda step: progress(step, 0, 0))
 
 
-def _reference(graph: Graph, model: Path, samples: np.ndarray, outputs: list[list[np.ndarray]]) -> tuple[dict[str, Any], list[str]]:
-    """Run the third-party engine on every sample; what differs, in words."""
+def _reference(graph: Graph, model: Path, samples: np.ndarray,
+               outputs: list[list[np.ndarray]]) -> tuple[dict[str, Any], int | None, list[str]]:
+    """Run the third-party engine on every sample: what it is, how many elements differ (None: it is missing), and what in words."""
     package = PACKAGES[graph.engine]
     try:
         engine = oracles.ENGINES[graph.engine](model)
         version = metadata.version(package)
     except ToolError as error:
-        return {"name": graph.engine, "version": None, "note": error.what}, []
-    wrong = []
+        return {"name": graph.engine, "version": None, "note": error.what}, None, []
+    wrong, differing = [], 0
     for index, (sample, given) in enumerate(zip(samples, outputs, strict=True)):
         for name, ours, theirs in zip(graph.outputs, given, engine.run(sample), strict=True):
             if ours.dtype != theirs.dtype or not np.array_equal(ours, theirs.reshape(ours.shape)):
+                differing += int((ours != theirs.reshape(ours.shape)).sum())
                 largest = np.abs(ours.astype(np.float64) - theirs.reshape(ours.shape)).max()
                 wrong.append(f"sample {index}: output {name!r} differs from {graph.engine} by up to {largest:g}")
-    return {"name": graph.engine, "version": version, "note": ""}, wrong
+    return {"name": graph.engine, "version": version, "note": ""}, differing, wrong
 
 
-def _tensors(graph: Graph, config: Config, held: np.ndarray, timing: DramTiming) -> tuple[int, list[str]]:
-    """Run one sample with every tensor stored and compare each with the reference arithmetic: (compared, what differs)."""
+def _tensors(graph: Graph, config: Config, samples: list[np.ndarray], timing: DramTiming) -> tuple[int, list[Mismatch]]:
+    """Run samples with every tensor stored and compare each with the reference arithmetic: (tensors compared, what differs)."""
     network = compile_network(graph, config, dump=True)
     executor = Executor(network, timing, check=False)
-    try:
-        result = executor.run(0, network.pack_input(held))
-    finally:
-        executor.simulator.close()
-    expected = golden_reference.run(graph, held)
-    return len(network.tensors), _different_tensors(network, result, expected)
-
-
-def _different_tensors(network: CompiledNetwork, result: SampleResult, expected: dict[str, np.ndarray]) -> list[str]:
-    windows = {SPILL: result.spill, SPILL - 1: result.output}
     wrong = []
-    for name in network.tensors:
-        mismatch = difference(0, f"tensor {name!r}", network.unpack_tensor(name, windows), expected[name])
-        if mismatch:
-            wrong.append(str(mismatch))
-    return wrong
+    with contextlib.closing(executor.simulator):
+        for index, held in enumerate(samples):
+            result = executor.run(index, network.pack_input(held))
+            windows, expected = {SPILL: result.spill, SPILL - 1: result.output}, golden_reference.run(graph, held)
+            wrong += [difference(index, f"tensor {name!r}", network.unpack_tensor(name, windows), expected[name])
+                      for name in network.tensors]
+    return len(network.tensors) * len(samples), [mismatch for mismatch in wrong if mismatch]
 
 
 def _describe(graph: Graph, model: Path) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from weft.sim.simulator import BusViolation, RegisterError, Simulator
 from weft.verif.golden.faults import UndefinedProgram
 
 IMAGE, INPUT, OUTPUT, SPILL = range(4)  # what the four windows hold
-PARALLEL_CYCLES = 4_000_000  # below this a second process costs more than it saves
+RTL_SPEED, GOLDEN_SPEED = 300_000, 2_000  # cycles and instructions a second, roughly
+PARALLEL_SECONDS = 6.0  # below this a second process costs more than it saves
 HANG_FACTOR, HANG_MINIMUM = 200, 5_000_000  # cycles after which a run is given up, against the compiler's estimate
 
 
@@ -92,9 +93,10 @@ class Executor:
 def execute(network: CompiledNetwork, packed: Sequence[bytes], timing: DramTiming, *,
             progress: Callable[[int], None] = lambda done: None) -> list[SampleResult]:
     """Every sample, in order. Runs two or more processes if the work is long enough to pay for them."""
-    work = sum(layer.estimated_cycles for layer in network.layers) * len(packed)
+    cycles = sum(layer.estimated_cycles for layer in network.layers)
+    seconds = len(packed) * (cycles / RTL_SPEED + len(network.program) / GOLDEN_SPEED)
     workers = min(len(packed), processors())
-    if workers < 2 or work < PARALLEL_CYCLES:
+    if workers < 2 or seconds < PARALLEL_SECONDS:
         executor, results = Executor(network, timing), []
         with contextlib.closing(executor.simulator):
             for index, data in enumerate(packed):

@@ -154,7 +154,7 @@ def test_two_processes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch) -> N
         return [(result.index, result.cycles, result.output, len(result.mismatches)) for result in results]
 
     alone = facts(execute(network, packed, DramTiming()))
-    monkeypatch.setattr("weft.sim.execute.PARALLEL_CYCLES", 0)
+    monkeypatch.setattr("weft.sim.execute.PARALLEL_SECONDS", 0.0)
     assert facts(execute(network, packed, DramTiming())) == alone
 
 

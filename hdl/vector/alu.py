@@ -43,6 +43,7 @@ class Alu(wiring.Component):
         other = Signal(signed(32))
         total = Signal(32)
         plain = Signal(signed(32))
+        difference = Signal(signed(33))  # one carry chain, where a signed comparison becomes two
         takes_v = Signal()
         begins = Signal()
         # The comparison is the longest path, and through u it is a loop: everything else is chosen beside it.
@@ -50,7 +51,7 @@ class Alu(wiring.Component):
             other.eq(Mux(control.reduces, u, self.y)),
             total.eq((v + (other ^ control.subtracts.replicate(32)).as_signed() + control.subtracts)[:32]),
             plain.eq(v), begins.eq(control.reduces & self.first),
-            takes_v.eq(begins | (control.extreme & ((v > other) ^ control.minimum)))]
+            difference.eq(other - v), takes_v.eq(begins | (control.extreme & (difference[-1] ^ control.minimum)))]
         with m.If(control.adds):
             m.d.comb += plain.eq(total.as_signed())
         with m.If(control.concatenates):
@@ -62,10 +63,13 @@ class Alu(wiring.Component):
 
         moved = Signal(signed(32), reset_less=True)
         z = Signal(signed(32), reset_less=True)
+        under = Signal(signed(33))
+        over = Signal(signed(33))
+        m.d.comb += [under.eq(moved - control.low), over.eq(control.high - moved)]
         with m.If(self.step[1]):
             m.d.sync += moved.eq((u + control.post)[:32].as_signed())
         with m.If(self.step[2]):
-            m.d.sync += z.eq(Mux(moved < control.low, control.low, Mux(moved > control.high, control.high, moved)))
+            m.d.sync += z.eq(Mux(under[-1], control.low, Mux(over[-1], control.high, moved)))
         m.d.comb += self.z.eq(z)
         return m
 

@@ -8,6 +8,7 @@ store unit's trace RUN at instruction 1 while one is written.
 from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen import csr, isa
 from weft.gen.config import Config
 from weft.hdl.mem.sram import Sram

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from weft.gen.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]

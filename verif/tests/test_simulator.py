@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from weft.gen import csr, verilog
 from weft.gen.config import Array, Axi, Config
 from weft.gen.errors import ToolError

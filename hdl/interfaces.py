@@ -41,7 +41,8 @@ class ScratchpadRead(Signature):
     """Read port of the scratchpad, seen from the client.
 
     A request is taken in a cycle with valid and ready. `data` holds the line_bytes bytes from byte `address`
-    upwards exactly `LATENCY` cycles later (registered; no back-pressure). Clients check the range.
+    upwards exactly `LATENCY` cycles later and only then, a few levels of logic behind a register; no back-pressure.
+    Clients check the range.
     """
 
     LATENCY = 2

@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Value
 from amaranth.lib.wiring import Out, PureInterface, Signature
 from amaranth.utils import exact_log2
+
 from weft.gen.config import Config
 
 EVEN, ODD = range(2)

@@ -1,19 +1,23 @@
-"""Second cycle of a scratchpad read: pick the lines that the memories give, align, register."""
+"""The last cycle of a scratchpad read: pick the lines that the memories gave, and align."""
 
-from amaranth import Cat, Module, Signal
+from collections.abc import Sequence
+
+from amaranth import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
+
 from weft.gen.config import Config
 from weft.hdl.mem.lines import EVEN, ODD, LinesSignature
 from weft.hdl.mem.rotate import rotate_right
 
 
 class ReadStage(wiring.Component):
-    """From the read data of all memories to the `line_bytes` bytes that one client asked for.
+    """From the registered read data of all memories to the `line_bytes` bytes that one client asked for.
 
-    `take` in cycle t stores what was asked for; in t + 1 the memories give their lines; from t + 2 on `data` holds the
-    bytes, until the next read. Nothing switches in between reads.
+    `take` in cycle t stores what was asked for, and follows it through t + 1, in which the memories read; in t + 2 their
+    registered lines are on `even` and `odd`, and the bytes on `data`. In other cycles `data` is zero. The choice stands behind the
+    register because a block RAM's output comes late in the cycle (5.8 ns on ECP5): client registers are to follow.
 
     Parameters
     ----------
@@ -23,9 +27,9 @@ class ReadStage(wiring.Component):
     Members
     -------
     take, lines: the request that is taken in this cycle (`mask`, `index`, `offset`, `parity`).
-    even, odd: one line a bank, what the memories read for requests of the last cycle.
+    even, odd: one line a bank, what the memories read for requests of two cycles ago.
     data: the bytes.
-    busy: (even, odd) one bit each: lines of the request of the last cycle.
+    lines_begun: (even, odd) one bit each: lines of the request of the last cycle.
     """
 
     LATENCY = 2  # cycles from take to data
@@ -35,44 +39,50 @@ class ReadStage(wiring.Component):
         width, banks = 8 * config.line_bytes, config.scratchpad.banks
         super().__init__({
             "take": In(1), "lines": In(LinesSignature(config)), "even": In(width).array(banks), "odd": In(width).array(banks),
-            "data": Out(width), "busy": Out(2)})
+            "data": Out(width), "lines_begun": Out(2)})
 
     def elaborate(self, platform: object) -> Module:
         del platform
         m = Module()
         lanes, signature = self._config.line_bytes, LinesSignature(self._config)
         bank_bits = exact_log2(self._config.scratchpad.banks)
-        bank = [Signal(bank_bits, reset_less=True, name=f"{half}_bank") for half in ("even", "odd")]
-        offset = Signal.like(self.lines.offset, reset_less=True)
-        from_odd = Signal(lanes, reset_less=True)  # byte lanes that the odd line gives
-        m.d.sync += self.busy.eq(0)
+        from_odd = [self.lines.parity] if self._aligned else [  # byte lanes that the odd line gives; one bit for all if aligned
+            (self.lines.offset > lane) ^ self.lines.parity for lane in range(lanes)]
+        asked = Cat(signature.bank(self.lines.index[EVEN]), signature.bank(self.lines.index[ODD]), Cat(from_odd),
+                    self.lines.offset if not self._aligned else Cat())
+        reading, choosing = Signal(), Signal()
+        while_reading, while_choosing = (Signal(len(asked), reset_less=True, name=name) for name in ("asked", "chosen"))
+        m.d.sync += [reading.eq(self.take), choosing.eq(reading), self.lines_begun.eq(0)]
         with m.If(self.take):
-            m.d.sync += [
-                self.busy.eq(Cat(mask.any() for mask in self.lines.mask)), offset.eq(self.lines.offset),
-                bank[EVEN].eq(signature.bank(self.lines.index[EVEN])), bank[ODD].eq(signature.bank(self.lines.index[ODD])),
-                from_odd.eq(Cat((self.lines.offset > lane) ^ self.lines.parity for lane in range(lanes)))]
+            m.d.sync += [while_reading.eq(asked), self.lines_begun.eq(Cat(mask.any() for mask in self.lines.mask))]
+        with m.If(reading):
+            m.d.sync += while_choosing.eq(while_reading)
 
-        line = [Signal(8 * lanes, name=f"{half}_line") for half in ("even", "odd")]
-        for half, inputs in ((EVEN, self.even), (ODD, self.odd)):
-            with m.If(self.busy[half]), m.Switch(bank[half]):
-                for number, given in enumerate(inputs):
-                    with m.Case(number):
-                        m.d.comb += line[half].eq(given)
-        active, merged, data = Signal(), Signal(8 * lanes), Signal(8 * lanes, reset_less=True)
-        m.d.comb += active.eq(self.busy.any())
-        if self._aligned:
-            m.d.comb += merged.eq(line[EVEN] | line[ODD])  # the line that was not read is zero
-            turned = merged
-        else:
-            with m.If(active):
-                for lane in range(lanes):
-                    part = slice(8 * lane, 8 * lane + 8)
-                    with m.If(from_odd[lane]):
-                        m.d.comb += merged[part].eq(line[ODD][part])
-                    with m.Else():
-                        m.d.comb += merged[part].eq(line[EVEN][part])
-            turned = rotate_right(m, merged, offset, enable=active)
-        with m.If(active):
-            m.d.sync += data.eq(turned)
-        m.d.comb += self.data.eq(data)
+        bank_even, bank_odd = Signal(bank_bits), Signal(bank_bits)
+        lane_odd, turn = Signal(len(from_odd)), Signal(exact_log2(lanes))
+        m.d.comb += Cat(bank_even, bank_odd, lane_odd, turn).eq(while_choosing)
+        even, odd, merged = Signal(8 * lanes), Signal(8 * lanes), Signal(8 * lanes)
+        _choose(m, even, self.even, bank_even)
+        _choose(m, odd, self.odd, bank_odd)
+        width = 8 * lanes // len(from_odd)
+        with m.If(choosing):
+            for lane in range(len(from_odd)):
+                part = slice(width * lane, width * (lane + 1))
+                with m.If(lane_odd[lane]):
+                    m.d.comb += merged[part].eq(odd[part])
+                with m.Else():
+                    m.d.comb += merged[part].eq(even[part])
+        m.d.comb += self.data.eq(merged if self._aligned else rotate_right(m, merged, turn, enable=choosing))
         return m
+
+
+def _choose(m: Module, result: Signal, values: Sequence[Value], index: Value) -> None:
+    """result = values[index] as a tree of multiplexers of two, which LUTs like better than a case statement's one-hot form."""
+    if len(values) == 1:
+        m.d.comb += result.eq(values[0])
+        return
+    half = len(values) // 2
+    with m.If(index[-1]):
+        _choose(m, result, values[half:], index[:-1])
+    with m.Else():
+        _choose(m, result, values[:half], index[:-1])

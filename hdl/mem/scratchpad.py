@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Signal, Value
 from amaranth.hdl import Assert
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, PureInterface, connect
+
 from weft.gen.config import Config
 from weft.hdl.interfaces import ScratchpadRead, ScratchpadWrite
 from weft.hdl.mem.lines import EVEN, ODD, LinesSignature, memories, touched_lines
@@ -25,10 +26,10 @@ class Scratchpad(wiring.Component):
     goes first, and a client waits also while an earlier one asks for one of its memories in vain. Clients in different
     banks never wait for each other.
 
-    A read taken in cycle t gives `data` in t + `ScratchpadRead.LATENCY`, held until the client's next read. A write
-    taken in t enters the memories in t + 1; a read of one of its lines is therefore not taken in t + 1 but waits, and
-    every read that is taken after t sees the write. `ready` depends combinationally on `valid` and `address` of this
-    and of earlier clients.
+    A read taken in cycle t gives `data` in t + `ScratchpadRead.LATENCY`, and only then: a few levels of logic behind a
+    register, which the client is to register. A write taken in t enters the memories in t + 1; a read of one of its lines
+    is therefore not taken in t + 1 but waits, and every read that is taken after t sees the write. `ready` depends
+    combinationally on `valid` and `address` of this and of earlier clients.
 
     The clients of `ALIGNED` must begin at a multiple of line_bytes (asserted in simulation). The others may begin at any
     byte and cross from one bank to the next. Contents are undefined at power-up; addresses beyond the memory
@@ -52,7 +53,7 @@ class Scratchpad(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m, config = Module(), self._config
-        srams = [[Sram(depth=config.bank_lines // 2, width=8 * config.line_bytes, granularity=8)
+        srams = [[Sram(depth=config.bank_lines // 2, width=8 * config.line_bytes, granularity=8, drops_collisions=True)
                   for _ in range(config.scratchpad.banks)] for _ in (EVEN, ODD)]
         for half, label in ((EVEN, "even"), (ODD, "odd")):
             for bank, sram in enumerate(srams[half]):
@@ -99,6 +100,8 @@ class Scratchpad(wiring.Component):
     def _read(self, m: Module, srams: list[list[Sram]], writes: list[WriteStage]) -> None:
         """Arbitrate the readers, address the memories, collect their data."""
         config, stages, asked = self._config, [], []
+        given = [[self._registered(m, sram, f"{label}_{bank}_line") for bank, sram in enumerate(srams[half])]
+                 for half, label in ((EVEN, "even"), (ODD, "odd"))]
         for name in READERS:
             port, lines = getattr(self, name), self._lines(m, name)
             m.submodules[name] = stage = ReadStage(config, aligned=name in ALIGNED)
@@ -106,20 +109,29 @@ class Scratchpad(wiring.Component):
                          stage.take.eq(port.valid & port.ready), port.data.eq(stage.data)]
             connect(m, lines, stage.lines)
             for half, inputs in ((EVEN, stage.even), (ODD, stage.odd)):
-                for bank, sram in enumerate(srams[half]):
-                    m.d.comb += inputs[bank].eq(sram.read.data)
-                    with m.If(lines.mask[half][bank] & stage.take):
-                        m.d.comb += sram.read.enable.eq(1)
+                m.d.comb += [port_in.eq(line) for port_in, line in zip(inputs, given[half], strict=True)]
             asked.append(lines)
             stages.append(stage)
-        # A memory's address does not wait for arbitration: the first client that asks for the memory decides.
+        # A memory does not wait for arbitration: it reads for the first client that asks for it. If that client has to wait, for
+        # its other line or because the line is being written, nobody takes what was read.
         signature = LinesSignature(config)
         for half in (EVEN, ODD):
             for bank, sram in enumerate(srams[half]):
                 for lines in reversed(asked):
                     with m.If(lines.mask[half][bank]):
-                        m.d.comb += sram.read.address.eq(signature.row(lines.index[half]))
-        m.d.comb += self.reads.eq(_count(Cat(stage.busy for stage in stages)))
+                        m.d.comb += [sram.read.enable.eq(1), sram.read.address.eq(signature.row(lines.index[half]))]
+                is_used = Cat(lines.mask[half][bank] & stage.take for lines, stage in zip(asked, stages, strict=True)).any()
+                with m.If(is_used & sram.write.enable.any()):
+                    m.d.sync += Assert(sram.read.address != sram.write.address, "a client takes a line that is being written")
+        m.d.comb += self.reads.eq(_count(Cat(stage.lines_begun for stage in stages)))
+
+    def _registered(self, m: Module, sram: Sram, name: str) -> Signal:
+        """What a memory read, in a register of its own: memories give their data late in the cycle."""
+        reading, line = Signal(name=f"{name}_reading"), Signal(sram.width, reset_less=True, name=name)
+        m.d.sync += reading.eq(sram.read.enable)
+        with m.If(reading):
+            m.d.sync += line.eq(sram.read.data)
+        return line
 
 
 def _overlap(lines: PureInterface, asked: list[PureInterface]) -> Value:

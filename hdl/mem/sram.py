@@ -12,14 +12,15 @@ class Sram(wiring.Component):
 
     A write is done at the end of the cycle with `write.enable`; a read started in any later cycle sees it. `read.data`
     is valid the cycle after `read.enable` and holds until the next read. Power-up contents are undefined (zero in
-    amaranth.sim). Reading a word in the very cycle in which it is written is forbidden, because technologies
-    disagree on the result; in simulation it is an assertion failure, and export leaves it to the technology.
+    amaranth.sim). What a read of a word gives in the very cycle in which the word is written is undefined, because technologies
+    disagree; in simulation such a read is an assertion failure, and export leaves it to the technology.
 
     Parameters
     ----------
     depth: words, 1 or more.
     width: bits of a word, 1 or more.
     granularity: bits that one bit of `write.enable` governs; None for the whole word. Divides `width`.
+    drops_collisions: the user makes sure (and asserts) that the undefined word is never used; no assertion here.
 
     Members
     -------
@@ -33,13 +34,13 @@ class Sram(wiring.Component):
 
     LATENCY = 1  # cycles from read.enable to read.data
 
-    def __init__(self, *, depth: int, width: int, granularity: int | None = None) -> None:
+    def __init__(self, *, depth: int, width: int, granularity: int | None = None, drops_collisions: bool = False) -> None:
         for name, value in (("depth", depth), ("width", width)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"Sram {name}={value!r}: must be an integer of 1 or more")
         if granularity is not None and (granularity < 1 or width % granularity):
             raise ValueError(f"Sram granularity={granularity!r}: must divide width={width}")
-        self._depth, self._width, self._granularity = depth, width, granularity
+        self._depth, self._width, self._granularity, self._drops_collisions = depth, width, granularity, drops_collisions
         address = ceil_log2(depth)
         super().__init__({
             "write": In(wiring.Signature({
@@ -70,6 +71,8 @@ class Sram(wiring.Component):
         m.d.comb += [
             write.en.eq(self.write.enable), write.addr.eq(self.write.address), write.data.eq(self.write.data),
             read.en.eq(self.read.enable), read.addr.eq(self.read.address), self.read.data.eq(read.data)]
+        if self._drops_collisions:
+            return m
         with m.If(self.read.enable & self.write.enable.any()):
             m.d.sync += Assert(self.read.address != self.write.address, "word read in the cycle in which it is written")
         return m

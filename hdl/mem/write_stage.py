@@ -3,6 +3,7 @@
 from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
 from weft.gen.config import Config
 from weft.hdl.mem.lines import EVEN, ODD, LinesSignature, memories
 from weft.hdl.mem.rotate import rotate_left

@@ -155,5 +155,5 @@ async def halt_starts_nothing(dut) -> None:
 @pytest.mark.parametrize(("name", "programs"), [("tiny4", 40), pytest.param("edge16", 10, marks=pytest.mark.integration)])
 def test_matrix_unit(name: str, programs: int) -> None:
     config = Config.load(CONFIGS / f"{name}.toml")
-    runner.run(MatrixUnit(config), "matrix_unit", __name__, parameters={"config": name, "programs": programs},
+    runner.run(MatrixUnit(config), "matrix_unit", "weft.verif.bench.bench_matrix", parameters={"config": name, "programs": programs},
                seed=random.Random(name).randrange(1 << 30))

@@ -191,10 +191,10 @@ class Config:
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise WeftError(f"no configuration {path}", why="the file does not exist",
+            raise WeftError(f"no configuration {path}", where="command line", why="the file does not exist",
                             fix="give one of configs/*.toml, or copy one of them") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise WeftError(f"cannot read configuration {path}", why=str(error), fix="give a readable TOML file") from None
+            raise WeftError(f"cannot read configuration {path}", where=str(path), why=str(error), fix="give a readable TOML file") from None
         try:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -218,7 +218,7 @@ def _check(field: str, value: Any, option: dataclasses.Field[Any]) -> None:
     meta, expected = option.metadata, option.type
     if type(value) is not expected:
         name = getattr(expected, "__name__", str(expected))
-        raise WeftError(f"{field} = {value!r}", why=f"{field} takes a value of type {name}", fix=f"use {option.default!r}")
+        raise WeftError(f"{field} = {value!r}", why=f"{field} takes a value of type {name}", fix=f"use {json.dumps(option.default)}")
     if meta["choices"] is not None and value not in meta["choices"]:
         listed = ", ".join(repr(choice) for choice in meta["choices"])
         close = nearest(value, meta["choices"]) if isinstance(value, str) else f"use {meta['choices'][0]!r}"

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from weft.gen.config import Config
 from weft.gen.errors import ToolError
+from weft.sim.output import check_writable
 
 HARNESS = Path(__file__).resolve().parent / "harness"
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,9 +63,10 @@ def verilog_text(config: Config) -> str:
 
 
 def check_tools() -> None:
-    """Raise `ToolError` if a simulation cannot be built here."""
+    """Raise `ToolError` if a simulation cannot be built here, `WeftError` if there is no place to keep it."""
     _compiler()
     verilator()
+    check_writable(cache_folder(), "$WEFT_CACHE")
 
 
 def build(verilog: str, line_bytes: int, *, trace: bool = False, progress: Progress = lambda text: None) -> Path:

@@ -40,13 +40,14 @@ def _read(path: Path) -> np.ndarray:
                         fix=f"save them with numpy.savez('{path.stem or 'input'}.npz', {KEY}=samples)")
     try:
         loaded = np.load(path, allow_pickle=False)
-        if path.suffix == ".npy":
-            return np.asarray(loaded)
-        if KEY not in loaded.files:
-            held = ", ".join(map(repr, loaded.files)) or "nothing"
-            raise WeftError(f"no array {KEY!r}", where=str(path), why=f"samples of a .npz file are its array {KEY!r}; it holds {held}",
-                            fix=f"save it with numpy.savez(..., {KEY}=samples)")
-        return np.asarray(loaded[KEY])
+        if isinstance(loaded, np.ndarray):  # what a file holds tells, not its name
+            return loaded
+        with loaded:
+            if KEY not in loaded.files:
+                held = ", ".join(map(repr, loaded.files)) or "nothing"
+                raise WeftError(f"no array {KEY!r}", where=str(path), why=f"samples of a .npz file are its array {KEY!r}; it holds {held}",
+                                fix=f"save it with numpy.savez(..., {KEY}=samples)")
+            return np.asarray(loaded[KEY])
     except FileNotFoundError:
         raise WeftError(f"no input file {path}", where="INPUT", why="the file does not exist", fix="check the path") from None
     except OSError as error:
@@ -62,15 +63,17 @@ def _typed(array: np.ndarray, graph: Graph, where: str) -> np.ndarray:
     if graph.input_float:
         if array.dtype.kind not in "fiu":
             raise WeftError(f"samples of type {array.dtype}", where=where, why=f"{graph.name} takes float32", fix="convert them to float32")
-        result = array.astype(np.float32)
+        with np.errstate(over="ignore"):  # becomes infinity, which is refused below
+            result = array.astype(np.float32)
         if not np.isfinite(result).all():
             raise WeftError("samples that are not finite", where=where, why="NaN or infinity has no quantised value",
                             fix="replace them, for example with numpy.nan_to_num")
         return result
     kind = np.dtype(np.uint8 if tensor.unsigned else np.int8)
     if array.dtype.kind not in "iu":
+        zero_point = tensor.zero_point + 128 * tensor.unsigned
         raise WeftError(f"samples of type {array.dtype}", where=where, why=f"{graph.name} takes {kind}",
-                        fix=f"quantise: round(x / {tensor.scale:g}) + {tensor.zero_point + 128 * tensor.unsigned}, as {kind}")
+                        fix=f"quantise: round(x / {tensor.scale:g}) {'-' if zero_point < 0 else '+'} {abs(zero_point)}, as {kind}")
     low, high = np.iinfo(kind).min, np.iinfo(kind).max
     if array.min() < low or array.max() > high:
         raise WeftError(f"samples with values {array.min()} .. {array.max()}", where=where,

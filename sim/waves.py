@@ -43,9 +43,15 @@ class Request:
     def cycles(self, network: CompiledNetwork, profile: Profile) -> tuple[int, int]:
         """First and last cycle, from the profile of an earlier run of the same sample."""
         if self.layer is None:
+            if self.first >= profile.cycles:
+                raise WeftError(f"--waves {self.first}:{self.last}", where="--waves", why=f"the run ends after {profile.cycles} cycles",
+                                fix=f"use a window inside 0:{profile.cycles}")
             return self.first, self.last
         spans = profile.layer_spans(workers(network.program, network.layer_of_pc), len(network.layers))[self.layer]
         seen = spans[spans[:, 1] >= 0]
+        if not len(seen):
+            raise WeftError(f"--waves {network.layers[self.layer].name}", where="--waves", why="no unit works for this layer",
+                            fix="choose another layer, or cycles such as 1000:2000")
         return max(0, int(seen[:, 0].min()) - MARGIN), int(seen[:, 1].max()) + MARGIN
 
 
@@ -68,10 +74,10 @@ def session(data_bits: int, address_bits: int) -> str:
     """A GTKWave save file: clock, then unit states by name, the bus, the registers."""
     widths = {"rdata": data_bits, "wdata": data_bits, "araddr": address_bits, "awaddr": address_bits, "arlen": 8, "awlen": 8,
               "rresp": 2, "bresp": 2}
-    lines = [f'[dumpfile] "{VCD}"', "[timestart] 0", "TOP.npu.clk", "TOP.npu.irq"]
+    lines = [f'[dumpfile] "{VCD}"', "[timestart] 0", "@28", "TOP.npu.clk", "TOP.npu.irq"]
     for unit in (unit.name.lower() for unit in Unit):
-        # Flags: 2000 translates values through the file above it, 22 shows hexadecimal, 24 decimal.
-        lines += [f"-{unit}", "@2022", f"^1 {STATES}", f"TOP.npu.trace_{unit}_state[3:0]", "@24", f"TOP.npu.trace_{unit}_pc[19:0]"]
+        # Flags: 2000 translates values through the file above it, 22 shows hexadecimal, 24 decimal, 28 bits, 200 is a heading.
+        lines += ["@200", f"-{unit}", "@2022", f"^1 {STATES}", f"TOP.npu.trace_{unit}_state[3:0]", "@24", f"TOP.npu.trace_{unit}_pc[19:0]"]
     for direction, names in AXI.items():
         lines += ["@200", f"-AXI {direction}", "@22"]
         lines += [f"TOP.npu.m_axi_{name}" + (f"[{widths[name] - 1}:0]" if name in widths else "") for name in names]

@@ -52,6 +52,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         sys.stderr.close()
         code = 1
+    except OSError as error:  # a full disk, say: whatever a verb could not foresee
+        code = fail(WeftError(f"cannot use {error.filename or 'a file'}", where="file system", why=error.strerror or str(error),
+                              fix="make room or mend its permissions, and try again"), as_json=as_json)
     sys.exit(code or 0)
 
 

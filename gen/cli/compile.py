@@ -7,6 +7,7 @@ import typer
 
 from weft.gen.cli import arguments
 from weft.gen.cli.console import emit, existing_file, tables
+from weft.gen.errors import WeftError
 
 Listing = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the program as assembly text.", show_default=False)]
 
@@ -17,6 +18,8 @@ def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: ar
     from weft.gen.config import Config  # noqa: PLC0415
 
     loaded = Config.load(config)
+    if listing:
+        _check_listing(listing)
     existing_file(model, "network")
     from weft.gen.compiler import compile_network  # noqa: PLC0415
     from weft.gen.frontend import load  # noqa: PLC0415
@@ -38,11 +41,17 @@ def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: ar
     _print(summary, layers, loaded.macs_per_cycle)
 
 
-def _write_listing(path: Path, program: list[int]) -> None:
-    from weft.gen.assembler import disassemble  # noqa: PLC0415
+def _check_listing(path: Path) -> None:
     from weft.sim.output import check_writable  # noqa: PLC0415
 
+    if path.is_dir():
+        raise WeftError(f"cannot write {path}", where="--listing", why="it is a folder", fix="give the name of a file")
     check_writable(path.parent, "--listing")
+
+
+def _write_listing(path: Path, program: list[int]) -> None:
+    from weft.gen.assembler import disassemble  # noqa: PLC0415
+
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(disassemble(program))
 

@@ -22,7 +22,8 @@ def load(path: str | Path, *, rounding: str = "tflm") -> Graph:
     """
     path = Path(path)
     if rounding not in ROUNDINGS:
-        raise WeftError(f"rounding = {rounding!r}", fix=nearest(rounding, ROUNDINGS))
+        raise WeftError(f"rounding = {rounding!r}", where="--rounding", why="it names the engine whose bits a .tflite file means",
+                        fix=nearest(rounding, ROUNDINGS))
     data = _read(path)
     try:
         return _parse(path, data, rounding)

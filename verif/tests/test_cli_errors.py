@@ -12,6 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from weft.gen.cli import main
+from weft.gen.frontend import load
+from weft.sim.inputs import load_samples
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "examples" / "digits" / "digits.onnx"
@@ -25,6 +27,7 @@ FILES: dict[str, bytes] = {
     "key.toml": b"[array]\nrow = 8\n",
     "value.toml": b"[array]\nrows = 12\ncolumns = 12\n[axi]\ndata_bits = 96\n",
     "type.toml": b'[array]\nrows = "eight"\n',
+    "truth.toml": b"[vector]\nfloat32 = 1\n",
     "shape.toml": b"[array]\nrows = 8\ncolumns = 16\n[axi]\ndata_bits = 64\n",
     "flow.toml": b'[array]\ndataflow = "weight_stationry"\n',
     "empty.onnx": b"",
@@ -67,6 +70,7 @@ FILES |= {
     "none.npy": saved(np.zeros((0, 1, 8, 8), np.uint8)),
     "scalar.npy": saved(np.array(3)),
     "object.npy": saved(np.array([{"a": 1}], dtype=object)),
+    "huge.npy": saved(np.full((2, 1, 8, 8), 1e300)),
     "nan.npy": saved(np.full((2, 1, 8, 8), np.nan, np.float32)),
     "text.npy": saved(np.full((2, 1, 8, 8), "a")),
 }
@@ -86,6 +90,7 @@ CASES: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "unknown key": (["check", "key.toml"], 2, ("unknown key array.row", "key.toml", "did you mean 'rows'?")),
     "illegal value": (["check", "value.toml"], 2, ("array.rows = 12", "value.toml", "power of two", "use 8")),
     "wrong type": (["check", "type.toml"], 2, ("array.rows = 'eight'", "type int", "use 16")),
+    "number for a truth": (["check", "truth.toml"], 2, ("vector.float32 = 1", "truth.toml", "type bool", "use true")),
     "values that contradict": (["check", "shape.toml"], 2, ("array.columns = 16", "must equal array.rows", "use 8")),
     "misspelt choice": (["verilog", "flow.toml"], 2, ("array.dataflow", "weight_stationry", "did you mean 'weight_stationary'?")),
     "configuration of a simulation": (sim(config="key.toml"), 2, ("unknown key array.row", "key.toml")),
@@ -109,6 +114,7 @@ CASES: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
                                ("samples of type float32", "float.npy", "takes uint8", "quantise: round(x / 0.5) + 3, as uint8")),
     "text for numbers": (sim(inputs="text.npy"), 2, ("samples of type <U1", "text.npy", "takes float32")),
     "not a number": (sim(inputs="nan.npy"), 2, ("not finite", "nan.npy", "NaN or infinity", "nan_to_num")),
+    "too large for float32": (sim(inputs="huge.npy"), 2, ("not finite", "huge.npy", "nan_to_num")),
     "values out of range": (sim(model="bytes.onnx", inputs="large.npy"), 2,
                             ("values 300 .. 300", "large.npy", "0 .. 255", "convert them to uint8")),
     "no samples": (sim(inputs="none.npy"), 2, ("no samples", "none.npy", "[0, 1, 8, 8]", "[samples, 1, 8, 8]")),
@@ -128,6 +134,10 @@ CASES: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "output is a file": (sim(more=("--out", "notes.txt")), 2, ("cannot write to notes.txt", "--out", "is a file")),
     "output below a file": (["verilog", str(CONFIG), "--out", "notes.txt/v"], 2, ("cannot write to notes.txt/v", "notes.txt is a file")),
     "output cannot be written": (sim(more=("--out", "/proc/weft")), 2, ("cannot write to /proc/weft", "--out", "/proc:", "give a folder")),
+    "listing is a folder": (["compile", str(MODEL), "-c", str(CONFIG), "--listing", "."], 2,
+                            ("cannot write .", "--listing", "is a folder")),
+    "listing below a file": (["compile", str(MODEL), "-c", str(CONFIG), "--listing", "notes.txt/a"], 2,
+                             ("notes.txt is a file", "--listing")),
     "no report": (["report", "absent"], 2, ("no report in absent", "No such file", "weft sim")),
     "damaged report": (["report", "bad.json"], 2, ("report.json is damaged", "run `weft sim` again")),
     "foreign report": (["report", "foreign.json"], 2, ("is not a report of weft",)),
@@ -190,6 +200,33 @@ def test_missing_compiler_is_told_before_any_work(place: Path, monkeypatch: pyte
     err = capsys.readouterr().err
     assert all(part in err for part in ("no C++ compiler", "where: PATH", "clang++ was found", "apt-get install g++"))
     assert tree(place) == before
+
+
+def test_cache_that_cannot_be_written_is_told_before_any_work(place: Path, monkeypatch: pytest.MonkeyPatch,
+                                                              capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("WEFT_CACHE", str(place / "notes.txt"))
+    before = tree(place)
+    assert run(sim()) == 2
+    err = capsys.readouterr().err
+    assert all(part in err for part in ("cannot write to", "where: $WEFT_CACHE", "notes.txt is a file"))
+    assert tree(place) == before
+
+
+def test_unforeseen_file_errors_end_as_messages(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", "x.json")
+
+    monkeypatch.setattr("weft.gen.config.Config.load", full)
+    assert run(["check", str(CONFIG)]) == 2
+    err = capsys.readouterr().err
+    assert all(part in err for part in ("error: cannot use x.json", "No space left", "make room"))
+
+
+def test_an_array_is_read_whatever_its_file_is_called(place: Path) -> None:
+    (place / "array.npz").write_bytes(saved(GOOD))
+    (place / "archive.npy").write_bytes(saved(GOOD, x=GOOD))
+    graph = load(MODEL)
+    assert all(np.array_equal(load_samples(place / name, graph).reshape(GOOD.shape), GOOD) for name in ("array.npz", "archive.npy"))
 
 
 def test_doctor_finds_the_missing_compiler(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The house rules of the layout: every folder is packaged, and imports point one way."""
 
 import ast
+import sys
 import tomllib
 from pathlib import Path
 
@@ -65,16 +66,21 @@ def test_golden_model_imports_descriptions_and_numpy_only() -> None:
         for name in weft_imports(path):
             assert name.startswith("weft.verif.golden") or name in PURE | {"weft.gen"}, f"{path.relative_to(ROOT)} imports {name}"
         for name in imports(path):
-            assert not name.startswith("amaranth"), f"{path.relative_to(ROOT)} imports {name}"
+            assert name.split(".")[0] in {"weft", "numpy", *sys.stdlib_module_names}, f"{path.relative_to(ROOT)} imports {name}"
 
 
 def test_only_tests_and_checking_import_verif() -> None:
-    allowed = {"sim"}
-    for path in modules("hdl", "gen", "fpga"):
-        if path.parts[len(ROOT.parts)] in allowed:
-            continue
+    checking = {ROOT / "sim" / name for name in ("check.py", "execute.py", "runner.py")}
+    for path in set(modules("hdl", "gen", "sim", "fpga")) - checking:
         bad = {name for name in weft_imports(path) if name.startswith("weft.verif")}
         assert not bad, f"{path.relative_to(ROOT)} imports {bad}"
+
+
+def test_only_the_command_line_imports_the_simulation() -> None:
+    for path in modules("gen"):
+        if path.parent != ROOT / "gen" / "cli":
+            bad = {name for name in weft_imports(path) if name.startswith(("weft.sim", "weft.fpga"))}
+            assert not bad, f"{path.relative_to(ROOT)} imports {bad}"
 
 
 def test_only_one_file_uses_memories() -> None:

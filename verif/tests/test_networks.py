@@ -22,7 +22,7 @@ def run(tmp_path: Path, model: Path, inputs: Path, config: str, **options: Any) 
     report = simulate(Config.load(ROOT / "configs" / f"{config}.toml"), model, inputs, tmp_path / "out", Options(**options))
     wrong = report["mismatches"]
     assert (wrong["golden"], wrong["reference"], wrong["tensors"]) == (0, 0, 0)
-    assert wrong["tensors_compared"] >= len(report["layers"]), "every layer's tensor was compared"
+    assert wrong["tensors_compared"] >= len(report["layers"]) * min(report["inputs"], 10), "every layer's tensor was compared"
     with np.load(tmp_path / "out" / "outputs.npz") as outputs:
         return report, outputs[outputs.files[0]]
 

@@ -14,12 +14,14 @@ from weft.gen import isa
 from weft.gen.cli import main
 from weft.gen.compiler import compile_network
 from weft.gen.config import Config
+from weft.gen.errors import WeftError
 from weft.gen.frontend import encode_input, load
 from weft.gen.isa import Cause, Unit
 from weft.sim.check import difference
 from weft.sim.execute import IMAGE, DeviceFailure, DramTiming, Executor, SampleResult, execute
+from weft.sim.profile import Profile
 from weft.sim.traffic import Traffic, layer_traffic
-from weft.sim.waves import MARGIN
+from weft.sim.waves import MARGIN, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL, INPUTS, CONFIG = ROOT / "examples/digits/digits.onnx", ROOT / "examples/digits/digits.npz", ROOT / "configs/tiny4.toml"
@@ -63,7 +65,7 @@ def test_report_states_what_was_checked(report: dict[str, Any]) -> None:
     assert report["reference"]["version"] == onnxruntime.__version__
     wrong = report["mismatches"]
     assert (wrong["golden"], wrong["reference"], wrong["tensors"], wrong["details"]) == (0, 0, 0, [])
-    assert wrong["tensors_compared"] >= len(report["layers"])
+    assert wrong["tensors_compared"] >= len(report["layers"]) * SAMPLES
 
 
 def test_cycles_of_layers_add_up(report: dict[str, Any]) -> None:
@@ -135,6 +137,14 @@ def test_waveform_and_session(folder: Path, report: dict[str, Any]) -> None:
     shown = [line.removeprefix("TOP.npu.") for line in (folder / "waves.gtkw").read_text().splitlines() if line.startswith("TOP.")]
     assert len(shown) > 20
     assert set(shown) <= names
+
+
+def test_waveform_window_outside_the_run_is_refused(report: dict[str, Any]) -> None:
+    network, cycles = compile_network(load(MODEL), Config.load(CONFIG)), report["cycles_per_inference"]
+    request = Request.parse(f"{10 * cycles}:{11 * cycles}", network)
+    profile = Profile(cycles, *(np.zeros(0) for _ in range(2)), 1, np.zeros(0))
+    with pytest.raises(WeftError, match=f"the run ends after {cycles} cycles"):
+        request.cycles(network, profile)
 
 
 def test_report_verb_prints_the_run_again(folder: Path, report: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

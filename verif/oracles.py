@@ -91,20 +91,5 @@ class OnnxRuntime:
         return dict(zip(self.names, self.session.run(None, {source.name: np.ascontiguousarray(x).reshape(source.shape)}), strict=True))
 
 
-def run_tflm(path: str | Path, x: NDArray[Any]) -> list[NDArray[Any]]:
-    """Outputs of tflite-micro for one sample."""
-    return Tflm(path).run(x)
-
-
-def run_litert_reference(path: str | Path, x: NDArray[Any]) -> list[NDArray[Any]]:
-    """Outputs of LiteRT's reference kernels for one sample."""
-    return LitertReference(path).run(x)
-
-
-def run_onnxruntime(path: str | Path, x: NDArray[Any]) -> list[NDArray[Any]]:
-    """Outputs of onnxruntime for one sample."""
-    return OnnxRuntime(path).run(x)
-
-
 ENGINES: dict[str, type[Tflm] | type[LitertReference] | type[OnnxRuntime]] = {  # by `Graph.engine`
     "tflite-micro": Tflm, "litert-reference": LitertReference, "onnxruntime": OnnxRuntime}

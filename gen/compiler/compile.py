@@ -22,9 +22,9 @@ from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Add, Conv, Graph, Node
+from weft.gen.graph import Add, Conv, Graph, Node, Scale
 
-FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; fewer than a queue is deep
+FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up
 INPUT_PARTS = 4  # pieces in which the input arrives, so that work starts before all of it is there
 
 
@@ -293,4 +293,15 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False) -> Comp
 
     Raises `WeftError` for what the machine cannot hold or do.
     """
+    _check_roundings(graph, config)
     return Compilation(graph, config, dump).emit()
+
+
+def _check_roundings(graph: Graph, config: Config) -> None:
+    """A rounding that the hardware was built without would stop it as an illegal operand."""
+    nodes = [node.name for node in graph.nodes if not config.vector.float32
+             and any(isinstance(value, Scale) and value.rounding == isa.Rounding.FLOAT32 for value in vars(node).values())]
+    if nodes:
+        raise WeftError(f"{len(nodes)} nodes of {graph.name} round in FLOAT32: {', '.join(map(repr, nodes))}",
+                        where=f"configuration {config.name}", why="vector.float32 = false leaves this rounding mode of .onnx networks out of the hardware",
+                        fix="set vector.float32 = true, or use a .tflite network")

@@ -28,6 +28,7 @@ FILES: dict[str, bytes] = {
     "value.toml": b"[array]\nrows = 12\ncolumns = 12\n[axi]\ndata_bits = 96\n",
     "type.toml": b'[array]\nrows = "eight"\n',
     "truth.toml": b"[vector]\nfloat32 = 1\n",
+    "plain.toml": b"[vector]\nfloat32 = false\n",
     "shape.toml": b"[array]\nrows = 8\ncolumns = 16\n[axi]\ndata_bits = 64\n",
     "flow.toml": b'[array]\ndataflow = "weight_stationry"\n',
     "empty.onnx": b"",
@@ -94,6 +95,8 @@ CASES: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "values that contradict": (["check", "shape.toml"], 2, ("array.columns = 16", "must equal array.rows", "use 8")),
     "misspelt choice": (["verilog", "flow.toml"], 2, ("array.dataflow", "weight_stationry", "did you mean 'weight_stationary'?")),
     "configuration of a simulation": (sim(config="key.toml"), 2, ("unknown key array.row", "key.toml")),
+    "hardware without the rounding": (["compile", str(MODEL), "-c", "plain.toml"], 2,
+                                      ("round in FLOAT32", "conv1_quant", "configuration plain", "set vector.float32 = true")),
     # networks
     "no network": (sim(model="absent.onnx"), 2, ("no network absent.onnx", "does not exist", "check the path")),
     "network is a folder": (sim(model="."), 2, ("no network .", "it is a folder")),

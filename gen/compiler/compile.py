@@ -303,5 +303,6 @@ def _check_roundings(graph: Graph, config: Config) -> None:
              and any(isinstance(value, Scale) and value.rounding == isa.Rounding.FLOAT32 for value in vars(node).values())]
     if nodes:
         raise WeftError(f"{len(nodes)} nodes of {graph.name} round in FLOAT32: {', '.join(map(repr, nodes))}",
-                        where=f"configuration {config.name}", why="vector.float32 = false leaves this rounding mode of .onnx networks out of the hardware",
+                        where=f"configuration {config.name}",
+                        why="vector.float32 = false leaves this rounding mode of .onnx networks out of the hardware",
                         fix="set vector.float32 = true, or use a .tflite network")

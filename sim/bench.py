@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from weft.gen.config import Config
-from weft.gen.errors import WeftError
+from weft.gen.errors import ToolError, WeftError
 from weft.sim.runner import Options, simulate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +27,8 @@ CONFIGS = ("tiny4", "edge8", "edge16", "edge32")
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network, its samples, and SCALE-Sim's weight-stationary ideal on 16 x 16 without memory where it is known."""
+    """A network, its samples ("": every int8 value, for a network that takes one), and
+    SCALE-Sim's weight-stationary ideal on 16 x 16 without memory where it is known."""
 
     model: str
     inputs: str
@@ -39,6 +41,7 @@ NETWORKS = (
     Network("mlperf_tiny_resnet8.tflite", "resnet8_9.npz", ideal16=63_130),
     Network("mlperf_tiny_ad.tflite", "ad_196.npz", ideal16=48_870),
     Network("mnist8_qop_u8s8.onnx", "mnist_digits28.npz"),
+    Network("tflm_hello_world.tflite", ""),
 )
 
 HEADER = """# Cycles
@@ -57,10 +60,25 @@ def third_party(variable: str, folder: str, name: str) -> Path:
     return Path(os.environ.get(variable) or ROOT.parent / "shared" / folder) / name
 
 
-def files(network: Network) -> tuple[Path, Path]:
+def files(network: Network) -> list[Path]:
+    """Model and samples, as far as they are files."""
     if network.own:
-        return ROOT / network.model, ROOT / network.inputs
-    return third_party("WEFT_MODELS", "models", network.model), third_party("WEFT_DATA", "data", network.inputs)
+        return [ROOT / network.model, ROOT / network.inputs]
+    data = [third_party("WEFT_DATA", "data", network.inputs)] if network.inputs else []
+    return [third_party("WEFT_MODELS", "models", network.model), *data]
+
+
+def run(network: Network, config: str) -> dict[str, Any]:
+    """Report of one sample, compared with the reference engine."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if not network.inputs:
+            np.save(folder / "x.npy", np.arange(-128, 128, dtype=np.int8).reshape(256, 1, 1))
+        model, inputs = [*files(network), folder / "x.npy"][:2]
+        report = simulate(Config.load(ROOT / "configs" / f"{config}.toml"), model, inputs, folder / "out", Options(samples=1))
+    if report["mismatches"]["reference"] is None:
+        raise ToolError("the reference engine is missing", where=network.model, why=report["reference"]["note"], fix="run `make setup`")
+    return report
 
 
 def row(network: Network, config: str, report: dict[str, Any]) -> str:
@@ -71,12 +89,12 @@ def row(network: Network, config: str, report: dict[str, Any]) -> str:
 
 
 def measure(console: Console) -> Iterable[str]:
+    """Rows of the table, as they are measured."""
     for network in NETWORKS:
-        model, inputs = files(network)
         for name in CONFIGS:
-            with tempfile.TemporaryDirectory() as folder:
-                report = simulate(Config.load(ROOT / "configs" / f"{name}.toml"), model, inputs, Path(folder) / "out", Options(samples=1))
-            console.print(f"{model.stem:24} {name:8} {report['cycles_per_inference']:>12,.0f} cycles  {report['utilization']:>6.1%}  "
+            report = run(network, name)
+            console.print(f"{Path(network.model).stem:24} {name:8} "
+                          f"{report['cycles_per_inference']:>12,.0f} cycles  {report['utilization']:>6.1%}  "
                           f"simulated at {report['simulation']['cycles_per_second']:,} cycles/s")
             yield row(network, name, report)
 
@@ -89,7 +107,8 @@ def main() -> int:
             raise WeftError("networks of the table are missing", where=", ".join(missing),
                             why="a shorter table must not replace the whole one",
                             fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
-        TABLE.write_text(HEADER + "".join(measure(console)))
+        text = HEADER + "".join(measure(console))  # all or nothing
+        TABLE.write_text(text)
     except WeftError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -68,6 +68,7 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     samples = load_samples(inputs, graph, options.samples)
     network = compile_network(graph, config)
     request = Request.parse(options.waves, network) if options.waves else None
+    engine, reference = _engine(graph, model)
     _build(config, progress)
     held = [encode_input(graph, sample) for sample in samples]
     results = execute(network, [network.pack_input(sample) for sample in held], options.timing,
@@ -76,12 +77,13 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
                for result in results]
     progress("checking", 0, 0)
     details = [str(mismatch) for result in results for mismatch in result.mismatches]
-    reference, differing, wrong = _reference(graph, model, samples, outputs)
+    differing, wrong = _reference(graph, engine, samples, outputs) if engine else (None, [])
     compared, tensors = _tensors(graph, config, held[:DUMPED], options.timing)
     machine = sum(mismatch.count for result in results for mismatch in result.mismatches)
     inside = sum(mismatch.count for mismatch in tensors)
-    mismatches: dict[str, Any] = {"golden": machine + inside, "reference": differing, "tensors": inside, "tensors_compared": compared,
-                  "details": [*map(str, tensors), *details, *wrong][:SHOWN]}
+    mismatches: dict[str, Any] = {
+        "golden": machine + inside, "reference": differing, "tensors": inside, "tensors_compared": compared,
+        "details": [*map(str, tensors), *details, *wrong][:SHOWN]}
     report = {
         "weft": metadata.version("weft"), "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "config": {"name": config.name, "hash": f"{config.hash:#010x}", "options": config.canonical()},
@@ -92,13 +94,16 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
             progress("recording waveforms", 0, 0)
             record(network, network.pack_input(held[0]), options.timing, request, results[0].profile, folder)
         report["simulation"]["wall_seconds"] = round(time.perf_counter() - begin, 2)
-        names: dict[str, Any] = {name: np.concatenate([sample[index] for sample in outputs]) for index, name in enumerate(graph.outputs)}
+        # numpy keeps the name "file" for itself.
+        names: dict[str, Any] = {f"{name}_" if name == "file" else name: np.concatenate([sample[index] for sample in outputs])
+                                 for index, name in enumerate(graph.outputs)}
         np.savez(folder / "outputs.npz", **names)
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
         (folder / "report.html").write_text(render(report))
     if mismatches["details"]:
         raise MismatchError("results differ", where=str(out / "report.html"), why="; ".join(mismatches["details"][:3]),
-                            fix="this is a bug in weft: report the network, the configuration and the report")
+                            fix="; ".join(graph.notes) if graph.notes and not mismatches["golden"] else
+                            "this is a bug in weft: report the network, the configuration and the report")
     return report
 
 
@@ -109,23 +114,37 @@ def _build(config: Config, progress: Progress) -> None:
     build.build(text, config.line_bytes, progress=lambda step: progress(step, 0, 0))
 
 
-def _reference(graph: Graph, model: Path, samples: np.ndarray,
-               outputs: list[list[np.ndarray]]) -> tuple[dict[str, Any], int | None, list[str]]:
-    """Run the third-party engine on every sample: what it is, how many elements differ (None: it is missing), and what in words."""
-    package = PACKAGES[graph.engine]
+def _engine(graph: Graph, model: Path) -> tuple[Any, dict[str, Any]]:
+    """The third-party engine with the network loaded, or None if its package is missing; and what a report says of it.
+
+    Before the simulation, so that a network that the engine refuses costs no time.
+    """
     try:
         engine = oracles.ENGINES[graph.engine](model)
-        version = metadata.version(package)
     except ToolError as error:
-        return {"name": graph.engine, "version": None, "note": error.what}, None, []
+        return None, {"name": graph.engine, "version": None, "note": error.what}
+    except Exception as error:  # whatever a foreign engine raises
+        raise ToolError(f"{graph.engine} cannot load {model}", why=str(error).splitlines()[0] if str(error) else repr(error),
+                        fix=f"check the file with {graph.engine} itself: results cannot be compared without it") from error
+    return engine, {"name": graph.engine, "version": metadata.version(PACKAGES[graph.engine]), "note": ""}
+
+
+def _reference(graph: Graph, engine: Any, samples: np.ndarray, outputs: list[list[np.ndarray]]) -> tuple[int, list[str]]:
+    """Run the engine on every sample: how many output elements differ, and which in words. Another type or size differs everywhere."""
     wrong, differing = [], 0
     for index, (sample, given) in enumerate(zip(samples, outputs, strict=True)):
         for name, ours, theirs in zip(graph.outputs, given, engine.run(sample), strict=True):
-            if ours.dtype != theirs.dtype or not np.array_equal(ours, theirs.reshape(ours.shape)):
-                differing += int((ours != theirs.reshape(ours.shape)).sum())
+            label = f"sample {index}: output {name!r}"
+            if ours.dtype != theirs.dtype or ours.size != theirs.size:
+                differing += ours.size
+                wrong.append(f"{label} is {ours.dtype} {list(ours.shape)}, of {graph.engine} {theirs.dtype} {list(theirs.shape)}")
+                continue
+            unequal = ours != theirs.reshape(ours.shape)
+            if unequal.any():
+                differing += int(unequal.sum())
                 largest = np.abs(ours.astype(np.float64) - theirs.reshape(ours.shape)).max()
-                wrong.append(f"sample {index}: output {name!r} differs from {graph.engine} by up to {largest:g}")
-    return {"name": graph.engine, "version": version, "note": ""}, differing, wrong
+                wrong.append(f"{label} differs from {graph.engine} by up to {largest:g}")
+    return differing, wrong
 
 
 def _tensors(graph: Graph, config: Config, samples: list[np.ndarray], timing: DramTiming) -> tuple[int, list[Mismatch]]:

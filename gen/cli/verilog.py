@@ -27,6 +27,8 @@ def verilog(config: arguments.Config, out: Out = None, as_json: arguments.Json =
     if as_json:
         emit({"config": loaded.name, "hash": f"{loaded.hash:#010x}", "folder": str(folder), "files": files})
         return
-    for file in files:
+    pages = [file for file in files if file.startswith("registers/")]
+    for file in [file for file in files if file not in pages]:
         print(f"  {file}")
+    print(f"  registers/index.html and {len(pages) - 1} files beside it")
     print(f"Verilog of {loaded.name} in {folder}")

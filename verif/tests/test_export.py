@@ -9,6 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pyslang
@@ -21,7 +24,7 @@ from systemrdl import RDLCompiler
 from weft.gen import csr, isa
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.export import TOP, contents, export, folder
+from weft.gen.export import TOP, contents, export, folder, registers, render
 from weft.hdl.mem.sram import Sram
 from weft.verif.tests.yosys import run_yosys
 
@@ -129,6 +132,49 @@ def test_systemrdl_describes_the_registers(exported):
         "rows": 4, "columns": 4, "scratchpad_kib": 64}
 
 
+def test_ipxact_describes_the_registers(exported):
+    namespace = "{http://www.accellera.org/XMLSchema/IPXACT/1685-2014}"
+    component = ET.parse(exported / "weft.ipxact.xml").getroot()
+
+    def number(element, name):
+        return int(element.findtext(f"{namespace}{name}").replace("'h", "0x"), 0)
+
+    assert [component.findtext(f"{namespace}{name}") for name in ("vendor", "library", "name", "version")] == [
+        "weft", "weft", TOP, ".".join(map(str, csr.VERSION))]
+    assert number(component.find(f".//{namespace}addressBlock"), "baseAddress") == 0
+    described = {register.findtext(f"{namespace}displayName"): register for register in component.iter(f"{namespace}register")}
+    assert {name: number(register, "addressOffset") for name, register in described.items()} == {
+        register.name: register.offset for register in csr.REGISTERS}
+    for register in csr.REGISTERS:
+        fields = [(number(field, "bitOffset"), number(field, "bitWidth")) for field in described[register.name].iter(f"{namespace}field")]
+        assert fields == ([(bits.low, bits.width) for bits in register.bits] or [(0, 32)])
+    assert number(described["CONFIG_HASH"].find(f".//{namespace}reset"), "value") == TINY.hash
+
+
+def test_html_reference_has_a_page_for_each_register_and_what_it_loads(exported):
+    reference = exported / "registers"
+    index = (reference / "index.html").read_text()
+    loaded = re.findall(r'(?:src|href)="(\w[^":?#]*)[?"]', index)
+    assert loaded and all((reference / name).is_file() for name in loaded)
+    titles = [re.search(r"<h1[^>]*>(.*?)</h1>", page.read_text())[1] for page in (reference / "content").glob("*.html")]
+    assert set(titles) >= {register.name for register in csr.REGISTERS} and len(titles) == len(csr.REGISTERS) + 1
+    fonts = re.findall(r'url\("\.\./([^"]+woff2)"\)', (reference / "css" / "theme.css").read_text())
+    assert len(fonts) == 8 and all((reference / name).is_file() for name in fonts)
+    assert (reference / "LICENSE").is_file() and (reference / "LICENSE-3RD-PARTY").is_file()
+    assert sum(path.stat().st_size for path in reference.rglob("*")) < 2_000_000
+
+
+def test_register_descriptions_know_neither_time_nor_folder(tmp_path, monkeypatch):
+    rdl = render.systemrdl(TINY)
+    first = registers.descriptions(rdl)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    again = registers.descriptions(rdl)
+    assert again == first
+    assert not any(tempfile.gettempdir().encode() in content for content in again.values())
+    assert list(tmp_path.iterdir()) == []
+
+
 PROGRAM = """
 #include <stdio.h>
 #include "weft.h"
@@ -181,20 +227,30 @@ def test_header_has_the_values_of_the_descriptions(exported):
 
 
 SCRIPT = """
-import hashlib, json, sys
+import sys
 from weft.gen.config import Config
-from weft.gen.export import contents
-print(json.dumps({name: hashlib.sha256(text.encode()).hexdigest() for name, text in contents(Config.load(sys.argv[1])).items()}))
+from weft.gen.export import export
+export(Config.load(sys.argv[1]), sys.argv[2])
 """
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("seed", ["0", "1"])
-def test_same_bytes_for_any_hash_seed_and_folder(exported, tmp_path, seed):
-    done = subprocess.run([sys.executable, "-c", SCRIPT, CONFIGS / "tiny4.toml"], cwd=tmp_path, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONHASHSEED": seed}, check=True)
-    assert json.loads(done.stdout) == {str(path.relative_to(exported)): hashlib.sha256(path.read_bytes()).hexdigest()
-                                       for path in exported.rglob("*") if path.is_file()}
+def test_default_configuration_has_the_same_bytes_for_any_hash_seed_and_folder_and_passes_the_tools(tmp_path):
+    """Two processes; `out` is relative, so each writes below its own working directory."""
+    jobs = []
+    for seed in ("1", "2"):
+        (tmp_path / seed).mkdir()
+        jobs.append(subprocess.Popen([sys.executable, "-c", SCRIPT, CONFIGS / "edge16.toml", "out"], cwd=tmp_path / seed,
+                                     env={**os.environ, "PYTHONHASHSEED": seed}))
+    assert [job.wait() for job in jobs] == [0, 0]
+    first, second = ({str(path.relative_to(tmp_path / seed)): path.read_bytes() for path in (tmp_path / seed).rglob("*") if path.is_file()}
+                     for seed in ("1", "2"))
+    assert first.keys() == second.keys() and len(first) > 5
+    assert [name for name, content in first.items() if second[name] != content] == []
+    place = tmp_path / "1" / "out"
+    test_verilator_has_nothing_to_say_but_what_is_waived(place)
+    test_yosys_reads_it_and_finds_no_loop_or_undriven_net(place)
+    test_slang_parses_it(place)
 
 
 def _small():
@@ -211,7 +267,8 @@ def test_an_earlier_export_is_replaced_whole(tmp_path):
     (place / "stray").write_text("from an older version")
     export(TINY, place, component=_small())
     assert {path.name for path in place.iterdir()} == {
-        "rtl", "filelist.f", "weft.core", "weft.h", "weft.rdl", "interface.json", "waivers.vlt", "manifest.json"}
+        "rtl", "filelist.f", "weft.core", "weft.h", "weft.rdl", "weft.ipxact.xml", "registers", "interface.json", "waivers.vlt",
+        "manifest.json"}
     assert [path.name for path in place.parent.iterdir()] == ["out"]
 
 
@@ -226,15 +283,15 @@ def test_a_failure_leaves_the_earlier_export(tmp_path, monkeypatch):
     place = tmp_path / "out"
     export(TINY, place, component=_small())
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
-    written = Path.write_text
+    written = Path.write_bytes
 
-    def fail(path, *arguments, **options):
+    def fail(path, content):
         if path.name == "weft.rdl":
             raise OSError("disk full")
-        return written(path, *arguments, **options)
+        return written(path, content)
 
     component = _small()
-    monkeypatch.setattr(Path, "write_text", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(WeftError, match="disk full"):
         export(TINY, place, component=component)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -168,8 +168,14 @@ def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None 
 
 
 def _compiler() -> str:
-    """Path of the C++ compiler: $CXX, c++, g++ or clang++."""
-    for name in filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++")):
+    """Path of the C++ compiler: $CXX, or else c++, g++ or clang++."""
+    if chosen := os.environ.get("CXX"):
+        if path := shutil.which(chosen):
+            return path
+        raise ToolError(f"no C++ compiler {chosen!r}", where="$CXX",
+                        why="it names no program: weft takes one name or path, without arguments",
+                        fix="set CXX to the compiler's path, or unset it to use c++, g++ or clang++")
+    for name in ("c++", "g++", "clang++"):
         if path := shutil.which(name):
             return path
     raise ToolError("no C++ compiler", where="PATH", why="a simulation is compiled to machine code; neither c++, g++ nor clang++ was found",

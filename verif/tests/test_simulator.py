@@ -156,6 +156,12 @@ def test_missing_compiler_is_a_tool_error(monkeypatch: pytest.MonkeyPatch, tmp_p
         Simulator(CONFIG, verilog=text)
 
 
+def test_missing_compiler_named_by_cxx_is_not_replaced_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ToolError, match=r"(?s)'no-such-compiler'.*where: \$CXX.*fix  : set CXX"):
+        build.check_tools()
+
+
 @pytest.mark.integration
 def test_two_builders_make_one_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     monkeypatch.setenv("WEFT_CACHE", str(tmp_path))

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from weft.gen.errors import WeftError
 
+RESULTS = ("outputs.npz", "report.json", "report.html")  # of every simulation
+WAVES = ("waves.vcd", "waves.gtkw", "states.txt")  # of a simulation with --waves only
+
 
 def check_writable(folder: Path, where: str = "--out") -> None:
     """Raise `WeftError` if results cannot be written to `folder`, which need not exist. Leaves nothing behind."""
@@ -27,13 +30,20 @@ def check_writable(folder: Path, where: str = "--out") -> None:
 
 @contextlib.contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """A temporary folder whose files move to `folder` at the end; after an exception they are removed instead."""
+    """A temporary folder whose files move to `folder` at the end; after an exception they are removed instead.
+
+    Waveforms that an earlier run left in `folder` go: they would not belong to the new report. Other files stay.
+    """
     existing = folder
     while not existing.exists():
         existing = existing.parent
     with tempfile.TemporaryDirectory(prefix=".weft-", dir=existing) as name:
         yield Path(name)
         folder.mkdir(parents=True, exist_ok=True)
+        if all((folder / result).is_file() for result in RESULTS):  # else a file of such a name is not weft's
+            for stale in WAVES:
+                if (folder / stale).is_file():
+                    (folder / stale).unlink()
         for item in sorted(Path(name).iterdir()):
             target = folder / item.name
             if item.is_dir() and target.exists():

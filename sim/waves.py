@@ -8,10 +8,11 @@ from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.errors import WeftError, nearest
 from weft.gen.isa import State, Unit
 from weft.sim.execute import DramTiming, Executor
+from weft.sim.output import WAVES
 from weft.sim.profile import Profile, workers
 
 MARGIN = 16  # cycles shown before and after what was asked for
-VCD, SESSION, STATES = "waves.vcd", "waves.gtkw", "states.txt"
+VCD, SESSION, STATES = WAVES
 AXI = {"read": ("araddr", "arlen", "arvalid", "arready", "rdata", "rlast", "rresp", "rvalid", "rready"),
        "write": ("awaddr", "awlen", "awvalid", "awready", "wdata", "wlast", "wvalid", "wready", "bresp", "bvalid", "bready")}
 

@@ -7,6 +7,7 @@ one raises `WeftError` naming field, value, rule and the nearest legal value.
 import dataclasses
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ def _power_of_two(value: int) -> bool:
     return value > 0 and value & (value - 1) == 0
 
 
-def _nearest_power(value: int, low: int, high: int) -> int:
+def _nearest_power(value: float, low: int, high: int) -> int:
     powers = [1 << n for n in range(low.bit_length() - 1, high.bit_length())]
     return min(powers, key=lambda power: abs(power - value))
 
@@ -213,18 +214,34 @@ def _require(condition: bool, field: str, value: Any, rule: str, legal: Any) -> 
         raise WeftError(f"{field} = {value!r}", why=rule, fix=f"use {legal!r}")
 
 
+def _legal(value: Any, option: dataclasses.Field[Any]) -> int:
+    """The legal value of an integer option that is nearest to a number, or to a number written as text; otherwise the default."""
+    meta = option.metadata
+    default: int = option.default  # type: ignore[assignment]
+    try:
+        number = value if type(value) is int else float(value) if isinstance(value, float | str) else math.nan
+    except ValueError:
+        return default
+    if not (isinstance(number, int) or math.isfinite(number)):
+        return default
+    if meta["choices"] is not None:
+        return min(meta["choices"], key=lambda choice: abs(choice - number))  # type: ignore[no-any-return]
+    low, high = meta["low"], meta["high"]
+    return _nearest_power(number, low, high) if meta["power"] else round(min(max(number, low), high))
+
+
 def _check(field: str, value: Any, option: dataclasses.Field[Any]) -> None:
     """One option against its own rule."""
     meta, expected = option.metadata, option.type
     if type(value) is not expected:
         name = getattr(expected, "__name__", str(expected))
-        raise WeftError(f"{field} = {value!r}", why=f"{field} takes a value of type {name}", fix=f"use {json.dumps(option.default)}")
+        raise WeftError(f"{field} = {value!r}", why=f"{field} takes a value of type {name}",
+                        fix=f"use {json.dumps(_legal(value, option) if expected is int else option.default)}")
     if meta["choices"] is not None and value not in meta["choices"]:
         listed = ", ".join(repr(choice) for choice in meta["choices"])
         close = nearest(value, meta["choices"]) if isinstance(value, str) else f"use {meta['choices'][0]!r}"
         raise WeftError(f"{field} = {value!r}", why=f"{field} is one of {listed}", fix=close)
     if meta["low"] is not None:
-        low, high = meta["low"], meta["high"]
-        legal = _nearest_power(value, low, high) if meta["power"] else min(max(value, low), high)
+        low, high, legal = meta["low"], meta["high"], _legal(value, option)
         rule = f"{field} lies in {low} .. {high}" + (" and is a power of two" if meta["power"] else "")
         _require(low <= value <= high and (not meta["power"] or _power_of_two(value)), field, value, rule, legal)

@@ -15,17 +15,24 @@ _PACKERS = {"bool": number.BoolFlags, "int8": number.Int8Flags, "uint8": number.
 class Damaged(Exception):
     """An offset that points outside the file, a length that does not fit it, or text that is not UTF-8."""
 
+    @classmethod
+    def beyond(cls, data: bytes, end: int) -> "Damaged":
+        """Something that ends at byte `end` is not all there."""
+        return cls(f"the file ends at byte {len(data)} but refers to byte {end} (truncated download?)")
+
 
 class Record:
     """One table. Fields are named by their slot, the position in the schema's declaration."""
 
     def __init__(self, data: bytes, position: int) -> None:
-        if not 0 <= position <= len(data) - 4:
-            raise Damaged(f"a table at byte {position} of {len(data)}")
+        if position > len(data) - 4:
+            raise Damaged.beyond(data, position + 4)
         self.data, self.table = data, Table(data, position)
         vtable = position - self.table.Get(number.SOffsetTFlags, position)
-        if not 0 <= vtable <= len(data) - 4:
+        if vtable < 0:
             raise Damaged(f"a table at byte {position} without a description")
+        if vtable > len(data) - 4:
+            raise Damaged.beyond(data, vtable + 4)
 
     @classmethod
     def root(cls, data: bytes) -> "Record":
@@ -73,7 +80,8 @@ class Record:
         try:
             offset = self.table.Offset(4 + 2 * slot)
         except struct.error as error:
-            raise Damaged(f"a table's description is cut off: {error}") from error
+            vtable = self.table.Pos - self.table.Get(number.SOffsetTFlags, self.table.Pos)
+            raise Damaged.beyond(self.data, vtable + 4 + 2 * slot + 2) from error
         return self.table.Pos + offset if offset else None
 
     def _vector(self, slot: int, item_bytes: int) -> tuple[int, int] | None:
@@ -92,5 +100,5 @@ class Record:
         return position + offset
 
     def _check(self, position: int, size: int) -> None:
-        if position < 0 or position + size > len(self.data):
-            raise Damaged(f"{size} bytes at byte {position} of {len(self.data)}")
+        if position + size > len(self.data):
+            raise Damaged.beyond(self.data, position + size)

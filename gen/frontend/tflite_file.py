@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 
 from weft.gen.frontend.flatbuffer import Damaged, Record
+from weft.gen.frontend.load import TFLITE_IDENTIFIER
 
 TENSOR_TYPES = ("float32", "float16", "int32", "uint8", "int64", "string", "bool", "int16", "complex64", "int8", "float64", "complex128",
                 "uint64", "resource", "variant", "uint32", "uint16", "int4", "bfloat16")
@@ -77,6 +78,8 @@ class FileModel:
 
 def read_model(data: bytes) -> FileModel:
     """Parse a .tflite file. Raises `Damaged`."""
+    if data[4:8] != TFLITE_IDENTIFIER:
+        raise Damaged(f"not a TensorFlow Lite file: bytes 4 to 7 are {data[4:8]!r}, not {TFLITE_IDENTIFIER!r}")
     model = Record.root(data)
     version = model.scalar(0, "uint32", 0)
     if version != 3:
@@ -143,7 +146,7 @@ def _constant(record: Record, buffers: list[Record], data: bytes, name: str, sha
     if raw is None:
         start, size = (buffers[index].scalar(slot, "uint64", 0) for slot in (1, 2))
         if start + size > len(data):
-            raise Damaged(f"tensor {name!r} lies at byte {start} of {len(data)}")
+            raise Damaged.beyond(data, start + size)
         # Offsets 0 and 1 mean that there are no bytes outside the table.
         raw = np.frombuffer(data, np.uint8, size, start) if start > 1 else None
     if raw is None or not raw.size or kind not in CONSTANT_TYPES:

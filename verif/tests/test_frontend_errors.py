@@ -46,7 +46,7 @@ FOREIGN = {
     "empty.onnx": (b"", "is empty"),
     "empty.tflite": (b"", "is empty"),
     "words.onnx": (b"this is not a network at all, it is a sentence", "damaged or foreign"),
-    "words.tflite": (b"this is not a network at all, it is a sentence", "damaged or foreign"),
+    "words.tflite": (b"this is not a network at all, it is a sentence", "not a TensorFlow Lite file"),
     "zeros.onnx": (bytes(1000), "damaged or foreign"),
     "zeros.tflite": (bytes(1000), "damaged or foreign"),
     "short.tflite": (b"\x08\0\0", "damaged or foreign"),
@@ -59,6 +59,13 @@ FOREIGN = {
 def test_foreign_file(tmp_path, name, content, text):
     (tmp_path / name).write_bytes(content)
     assert text in refusal(tmp_path / name)
+
+
+def test_truncated_tflite_says_where_it_ends(tmp_path):
+    data = tflite_network(tmp_path).read_bytes()
+    (tmp_path / "cut.tflite").write_bytes(data[: len(data) // 2])
+    message = refusal(tmp_path / "cut.tflite")
+    assert f"the file ends at byte {len(data) // 2} but refers to byte " in message and "truncated download?" in message
 
 
 def test_missing_file_and_folder(tmp_path):

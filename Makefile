@@ -15,7 +15,7 @@ READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 .PHONY: demo setup doctor sim verilog test lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
-	$(WEFT) sim $(MODEL) $(INPUT) --config $(CONFIG) --samples 100
+	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
 
 setup: $(READY)   ## create .venv and install weft with everything for simulation and tests
 
@@ -29,10 +29,10 @@ doctor: $(READY)   ## check Python, packages, compiler and simulator
 	$(WEFT) doctor
 
 sim: $(READY)   ## run MODEL on INPUT with CONFIG on the RTL; results in OUT
-	$(WEFT) sim $(MODEL) $(INPUT) --config $(CONFIG) $(if $(OUT),--out $(OUT)) $(ARGS)
+	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 verilog: $(READY)   ## write the Verilog of CONFIG and all that goes with it to OUT
-	$(WEFT) verilog $(CONFIG) $(if $(OUT),--out $(OUT)) $(ARGS)
+	$(WEFT) verilog "$(CONFIG)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 test: $(READY)   ## all tests, fast and integration, on JOBS processes
 	$(BIN)/pytest -n $(JOBS) $(ARGS)

@@ -1,0 +1,21 @@
+"""The Makefile's commands, as make prints them."""
+
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+@pytest.mark.parametrize(("target", "arguments"), [
+    ("demo", ["sim", "a net.onnx", "my samples.npz", "--config", "my chip.toml", "--samples", "100"]),
+    ("sim", ["sim", "a net.onnx", "my samples.npz", "--config", "my chip.toml", "--out", "an out"]),
+    ("verilog", ["verilog", "my chip.toml", "--out", "an out"])])
+def test_paths_may_have_spaces(target: str, arguments: list[str]) -> None:
+    done = subprocess.run(["make", "-n", target, "MODEL=a net.onnx", "INPUT=my samples.npz", "CONFIG=my chip.toml", "OUT=an out"],
+                          cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shlex.split(done.stdout.splitlines()[-1])[1:] == arguments

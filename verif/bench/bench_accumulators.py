@@ -1,14 +1,22 @@
-"""Accumulators against a dictionary, in amaranth.sim: a stream that never waits, a vector unit that takes what it leaves."""
+"""Accumulators against a dictionary: a stream that never waits, a vector unit that takes what it leaves.
+
+As Verilog in Verilator: requests held until they are taken, on any line at any time. In amaranth.sim: the assertion on the stream, and
+ordered traffic.
+"""
 
 import random
 from pathlib import Path
 
+import cocotb
 import pytest
 from amaranth.sim import Simulator
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, ReadOnly
 
 from weft.gen.config import Config
 from weft.hdl.interfaces import AccumulatorRead
 from weft.hdl.matrix.accumulators import Accumulators
+from weft.verif.bench import runner
 
 CONFIG = Config.load(Path(__file__).resolve().parents[2] / "configs" / "tiny4.toml")
 LINES, LANES, BITS = CONFIG.accumulator_lines, CONFIG.lanes, CONFIG.partial_sum_bits
@@ -131,3 +139,86 @@ def test_overwriting_needs_no_distance():
         assert ctx.get(dut.read.data) == 2
 
     _simulate(dut, testbench)
+
+
+def _port(dut, name: str, **members: int) -> None:
+    for member, value in members.items():
+        getattr(dut, f"{name}__{member}").value = int(value)
+
+
+@cocotb.test()
+async def held_requests_against_the_stream(dut) -> None:
+    """A request stays until it is taken; the stream is random, in bursts, and may touch the lines that are asked for.
+
+    Every cycle: who waits and that only a reason of the contract makes it wait, the counts, and the data read, which stay.
+    """
+    chance = random.Random(cocotb.RANDOM_SEED)
+    half, lines = LINES // 2, [0, 1, LINES // 2 - 1, LINES // 2, LINES // 2 + 1, LINES - 1]
+    Clock(dut.clk, 10, unit="ns").start()
+    for name in ("accumulate", "read", "write"):
+        _port(dut, name, valid=0)
+    dut.rst.value = 1
+    await FallingEdge(dut.clk)
+    await FallingEdge(dut.clk)
+    dut.rst.value = 0
+    contents = {line: chance.getrandbits(32 * LANES) for line in lines}
+    for line, data in contents.items():
+        _port(dut, "write", valid=1, address=line, data=data)
+        await FallingEdge(dut.clk)
+
+    streamed: dict[int, int] = {}  # line -> last cycle in the stream
+    totals: dict[int, tuple[int, int]] = {}  # cycle of the stream's write -> line, value
+    shown: dict[int, int] = {}  # cycle from which `read.data` shows a value -> value
+    reading = writing = data_now = None
+    density, load, waits, taken = 1.0, 1.0, {"read": 0, "write": 0}, {"read": 0, "write": 0}
+    for cycle in range(8000):
+        if chance.random() < 0.03:
+            density, load = chance.choice([0.0, 0.3, 0.8, 1.0]), chance.choice([0.1, 0.5, 1.0])
+        # The stream: adds keep the distance that the matrix sequencer keeps.
+        line, add = chance.choice(lines), chance.random() < 0.6
+        add = add and cycle - streamed.get(line, -9) > 2
+        stream, term = chance.random() < density, chance.getrandbits(BITS * LANES)
+        _port(dut, "accumulate", valid=stream, add=add, address=line, data=term)
+        if reading is None and chance.random() < load:
+            reading = chance.choice(lines)
+        if writing is None and chance.random() < load:
+            writing = chance.choice(lines), chance.getrandbits(32 * LANES)
+        # Ports that do not ask say anything, and `ready` answers that too.
+        write_line, write_data = writing or (chance.choice(lines), chance.getrandbits(32 * LANES))
+        read_line = chance.choice(lines) if reading is None else reading
+        _port(dut, "read", valid=reading is not None, address=read_line)
+        _port(dut, "write", valid=writing is not None, address=write_line, data=write_data)
+        await ReadOnly()
+
+        added, total = stream and add, totals.pop(cycle, None)
+        write_ready = not (added and line == write_line) and (total is None or total[0] // half != write_line // half)
+        written = writing is not None and write_ready
+        read_ready = (not (added and line // half == read_line // half) and (total is None or total[0] != read_line)
+                      and not (written and write_line == read_line))
+        assert (int(dut.read__ready.value), int(dut.write__ready.value)) == (read_ready, write_ready), cycle
+        taken_read = reading is not None and read_ready
+        assert int(dut.reads.value) == added + taken_read, cycle
+        assert int(dut.writes.value) == (total is not None) + written, cycle
+        data_now = shown.pop(cycle, data_now)
+        assert data_now is None or int(dut.read__data.value) == data_now, cycle
+
+        if stream:
+            streamed[line] = cycle
+            totals[cycle + 2] = line, _add(contents[line] if add else 0, term)
+        if taken_read:
+            shown[cycle + 2] = contents[read_line]
+        for name, asked, done in (("read", reading is not None, taken_read), ("write", writing is not None, written)):
+            waits[name] += asked and not done
+            taken[name] += done
+        if total is not None:
+            contents[total[0]] = total[1]
+        if written:
+            contents[write_line] = write_data
+        reading, writing = None if taken_read else reading, None if written else writing
+        await FallingEdge(dut.clk)
+    assert min(*waits.values(), *taken.values()) > 500
+
+
+@pytest.mark.integration
+def test_verilog():
+    runner.run(Accumulators(CONFIG), "accumulators", "weft.verif.bench.bench_accumulators")

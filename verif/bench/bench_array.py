@@ -1,13 +1,21 @@
-"""SystolicArray against numpy, in amaranth.sim: tiles at the closest distance that the docstring allows."""
+"""SystolicArray against numpy.
 
+As Verilog in Verilator: random gaps, weights at any time that the docstring allows. In amaranth.sim: tiles at the closest distance.
+"""
+
+import itertools
 from pathlib import Path
 
+import cocotb
 import numpy as np
 import pytest
 from amaranth.sim import Simulator
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, ReadOnly
 
 from weft.gen.config import Config
 from weft.hdl.matrix.array import SystolicArray
+from weft.verif.bench import runner
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -60,3 +68,65 @@ def test_tiles_follow_each_other_without_a_gap(name, tiles):
     simulator.add_clock(1e-6)
     simulator.add_testbench(testbench)
     simulator.run()
+
+
+def _load_cycles(chance, rows: int, columns: int, before: int, swap: int) -> dict[int, int]:
+    """Cycle -> row: any cycles in which the rows of a tile may be loaded that begins at `swap`, after one that began at `before`."""
+    loads: dict[int, int] = {}
+    for row in range(rows):  # the last cycle of a row's window is free in any case: no row before it may use that
+        free = [cycle for cycle in range(before + row + columns - 1, swap + row) if cycle not in loads]
+        loads[int(chance.choice(free))] = row
+    return loads
+
+
+@cocotb.test()
+async def tiles_with_random_gaps(dut) -> None:
+    """Vectors and tiles at random distances, loads anywhere in their windows; in gaps the inputs stand still or are anything."""
+    config = Config.load(CONFIGS / f"{runner.bench_parameters()['config']}.toml")
+    rows, columns, chance = config.array.rows, config.array.columns, np.random.default_rng(cocotb.RANDOM_SEED)
+    latency = rows + columns  # R - 1 rows down, C - 1 columns along, 2 in the last element
+    tiles = runner.bench_parameters()["tiles"]
+    # The first tile may be loaded from cycle 0, as if one had begun just so long before.
+    swaps, loads = [1 - columns], {}
+    for _ in range(tiles):
+        swaps.append(swaps[-1] + columns + int(chance.choice([0, 1, chance.integers(2 * columns)])))
+    weights = chance.choice([-128, 127, 0], (tiles, rows, columns))
+    weights = np.where(chance.random((tiles, 1, 1)) < 0.2, weights, chance.integers(-128, 128, weights.shape))
+    for tile, (before, swap) in enumerate(itertools.pairwise(swaps)):
+        for cycle, row in _load_cycles(chance, rows, columns, before, swap).items():
+            assert cycle not in loads
+            loads[cycle] = weights[tile][row], row
+
+    Clock(dut.clk, 10, unit="ns").start()
+    dut.rst.value = 0
+    tile, density, checked, expected = -1, 1.0, 0, {}
+    vector = np.zeros(rows, dtype=int)
+    end = swaps[-1] + 2 * columns
+    for cycle in range(end + latency + 1):
+        swap = cycle in swaps[1:]
+        if swap:
+            tile, density = tile + 1, chance.choice([1.0, 0.7, 0.2])
+        valid = cycle < end and tile >= 0 and (swap or chance.random() < density)
+        if valid or chance.random() < 0.5:
+            vector = np.full(rows, -128) if chance.random() < 0.1 else chance.integers(-128, 128, rows)
+        if valid:
+            expected[cycle + latency] = vector @ weights[tile]
+        line, row = loads.get(cycle, (chance.integers(-128, 128, columns), None))
+        dut.swap.value = int(swap)
+        dut.activations.value = _pack(vector, 8)
+        dut.weights.value = _pack(line, 8)
+        dut.load.value = 0 if row is None else 1 << row
+        await ReadOnly()
+        if cycle in expected:
+            assert _unpack(int(dut.sums.value), config.partial_sum_bits, columns) == expected.pop(cycle).tolist(), cycle
+            checked += 1
+        await FallingEdge(dut.clk)
+    assert not expected
+    assert checked > tiles * columns // 2
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("name", "tiles"), [("tiny4", 300), ("edge8", 100)])
+def test_verilog(name, tiles):
+    config = Config.load(CONFIGS / f"{name}.toml")
+    runner.run(SystolicArray(config), "systolic_array", "weft.verif.bench.bench_array", parameters={"config": name, "tiles": tiles})

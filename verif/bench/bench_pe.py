@@ -1,11 +1,15 @@
-"""ProcessingElement against integers, in amaranth.sim."""
+"""ProcessingElement against integers: as Verilog in Verilator, and in amaranth.sim."""
 
 import random
 
+import cocotb
 import pytest
 from amaranth.sim import Simulator
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge, ReadOnly
 
 from weft.hdl.matrix.pe import ProcessingElement
+from weft.verif.bench import runner
 
 INT8 = range(-128, 128)
 
@@ -71,3 +75,42 @@ def test_every_activation_with_corner_weights():
 def test_illegal_widths_are_named(sum_bits):
     with pytest.raises(ValueError, match="sum_bits"):
         type("Unused", (ProcessingElement,), {"_MustUse__silence": True})(sum_bits)
+
+
+@cocotb.test()
+async def vectors_meet_their_weight(dut) -> None:
+    """Random streams and pauses; a reset at any time changes nothing. What leaves follows from what entered one and two cycles ago."""
+    bits, chance = runner.bench_parameters()["sum_bits"], random.Random(cocotb.RANDOM_SEED)
+    Clock(dut.clk, 10, unit="ns").start()
+    shadow = active = None  # unknown until loaded, until swapped
+    entered, products, checked = [], [], 0  # per cycle: inputs; activation times the weight that it is to meet
+    busy, inputs = False, {}
+    for cycle in range(5000):
+        if not cycle or chance.random() < 0.2:
+            busy = not cycle or chance.random() < 0.7
+        if busy:
+            inputs = {"activation": chance.choice([-128, 127, chance.choice(INT8)]), "sum": chance.randrange(-1 << bits - 1, 1 << bits - 1)}
+        # Weights come and are swapped while vectors stream and while they pause.
+        controls = {"weight": chance.choice([-128, chance.choice(INT8)]), "load": chance.random() < 0.3, "swap": chance.random() < 0.2}
+        for name, value in {**inputs, **controls, "rst": chance.random() < 0.1}.items():
+            getattr(dut, name).value = int(value)
+        await ReadOnly()
+        if cycle:
+            assert dut.activation_out.value.to_signed() == entered[-1]["activation"], cycle
+        if cycle > 1 and products[-2] is not None:
+            assert dut.sum_out.value.to_signed() == _wrap(entered[-1]["sum"] + products[-2], bits), cycle
+            checked += 1
+        if controls["swap"]:
+            active = shadow
+        if controls["load"]:
+            shadow = controls["weight"]
+        entered.append(inputs)
+        products.append(None if active is None else inputs["activation"] * active)
+        await FallingEdge(dut.clk)
+    assert checked > 4000
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("sum_bits", [16, 20, 32])
+def test_verilog(sum_bits):
+    runner.run(ProcessingElement(sum_bits), "processing_element", "weft.verif.bench.bench_pe", parameters={"sum_bits": sum_bits})

@@ -3,6 +3,4 @@
 from weft.gen.compiler.compile import compile_network
 from weft.gen.compiler.network import CompiledNetwork, Layer
 
-compile = compile_network
-
-__all__ = ["CompiledNetwork", "Layer", "compile", "compile_network"]
+__all__ = ["CompiledNetwork", "Layer", "compile_network"]

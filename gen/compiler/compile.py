@@ -16,7 +16,7 @@ from weft.gen.compiler.lower.context import Band
 from weft.gen.compiler.lower.convolution import Epilogue, Tile, lower_conv, tiles_of
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.memory import ConstantRing
-from weft.gen.compiler.network import CompiledNetwork, Layer, Placed
+from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
 from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible, input_rows
 from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.steps import Step
@@ -209,8 +209,7 @@ class Compilation:
         ring = ConstantRing(self.plan.height, self.config.scratchpad_lines - 1 - self.plan.height)
         wanted: deque[tuple[int, Block]] = deque((index, block) for index, item in enumerate(steps) for block in item.step.blocks)
         arrived: dict[int, list[int]] = {}
-        program_lines = 0  # constants follow the program, whose length is not known yet: patched below
-        pending: list[int] = []
+        pending: list[int] = []  # loads of constants, which follow the program, whose length is known only at the end
 
         def fetch(limit: int, most: int = FETCH_AHEAD) -> None:
             """Request blocks in order while they fit: at most `most` that no step up to `limit` needs."""
@@ -242,8 +241,7 @@ class Compilation:
             for _ in lines:
                 ring.release()
         builder.halt()
-        size = max(self.config.line_bytes, isa.WORD_BYTES)
-        program_lines = -(-len(builder.instructions) * isa.WORD_BYTES // size) * size // self.config.line_bytes
+        program_lines = program_bytes(len(builder.instructions), self.config) // self.config.line_bytes
         for number in pending:
             builder.instructions[number].values["dram_line"] += program_lines
         return self._result(ring)
@@ -261,16 +259,15 @@ class Compilation:
         if len(program) >= 1 << isa.PC_BITS:
             raise WeftError(f"program of {len(program)} instructions", why=f"the program counter has {isa.PC_BITS} bits",
                             fix="use a configuration with a larger array")
-        program_size = -(-len(program) * isa.WORD_BYTES // max(size, isa.WORD_BYTES)) * max(size, isa.WORD_BYTES)
         tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | self.dumped
-        spans = {buffer.name: (buffer.start, buffer.end, buffer.name, buffer.line, buffer.lines) for buffer in self.plan.buffers}
         return CompiledNetwork(
             config=config, graph=self.graph, program=program, constants=constants,
-            window_bytes=(program_size + len(constants), placed_input.lines * size,
+            window_bytes=(program_bytes(len(program), config) + len(constants), placed_input.lines * size,
                           sum(placed.lines for placed in self.outputs) * size, self._dump_line * size),
             layers=self._layers(estimate(instructions, config.lanes)),
             layer_of_pc=[emitted.layer for emitted in instructions], input=placed_input, outputs=self.outputs, tensors=tensors,
-            memory_map=list(spans.values()), ring=(ring.first, ring.lines), spilled=list(self.plan.spilled))
+            memory_map=[(item.start, item.end, item.name, item.line, item.lines) for item in self.plan.buffers],
+            ring=(ring.first, ring.lines), spilled=list(self.plan.spilled))
 
     def _layers(self, cycles: list[int]) -> list[Layer]:
         layers = []

@@ -65,7 +65,7 @@ class ConstantRing:
             start = start if start + lines <= end else self.first
         else:
             oldest = self._live[0][0]
-            if start > oldest or (start == oldest and not self._live):
+            if start > oldest:
                 if start + lines > end:
                     start = self.first
                     if start + lines > oldest:

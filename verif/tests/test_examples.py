@@ -1,0 +1,32 @@
+"""The examples for other people's systems run as their READMEs say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def run(name: str, *arguments: str) -> str:
+    """What ``examples/<name>/run.py`` prints; an exit code other than 0 fails the test with its last words."""
+    done = subprocess.run([sys.executable, EXAMPLES / name / "run.py", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.integration
+def test_fusesoc_resolves_and_lints_a_core_that_depends_on_weft(tmp_path):
+    output = run("fusesoc", str(tmp_path))
+    assert "Preparing ::weft:" in output and "Preparing example:weft:accelerated:1.0" in output
+    assert "%Warning" not in output and "V e r i l a t i o n" in output
+
+
+@pytest.mark.integration
+def test_fusesoc_lint_notices_a_core_that_does_not_fit(tmp_path):
+    """The wrapper of another configuration has wider ports than the example."""
+    script = (f"import sys; sys.path.insert(0, {str(EXAMPLES / 'fusesoc')!r}); import run; from pathlib import Path; "
+              f"run.CONFIG = 'edge8'; run.main(Path({str(tmp_path)!r}))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "WIDTH" in done.stdout + done.stderr

@@ -12,7 +12,7 @@ JOBS    ?= 2
 READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo setup doctor sim verilog test lint bench docs clean help
+.PHONY: demo setup doctor sim verilog test networks lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
 	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
@@ -36,6 +36,9 @@ verilog: $(READY)   ## write the Verilog of CONFIG and all that goes with it to 
 
 test: $(READY)   ## all tests, fast and integration, on JOBS processes
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+networks: $(READY)   ## the networks of the tests on all of their inputs; long
+	$(BIN)/pytest verif/tests/test_networks.py --all-inputs -n $(JOBS) $(ARGS)
 
 lint: $(READY)   ## ruff and mypy
 	$(BIN)/ruff check .

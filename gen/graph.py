@@ -58,6 +58,8 @@ class Conv(Node):
     acc = sum over taps and channels of weights * (x - zero point of x), padding contributes 0;
     y = clip(scale(acc) + zero_point, low, high). The scale's ``pre`` is the bias.
     `weights`: int16 array (O, KH, KW, I) of w - zero point of w, in -255..255. `padding`: top, left, bottom, right.
+    With `groups` > 1 output o reads the I input channels from (o // (O / groups)) * I; a depthwise convolution has I = 1 and as
+    many groups as input channels.
     """
 
     weights: np.ndarray
@@ -68,6 +70,7 @@ class Conv(Node):
     stride: tuple[int, int] = (1, 1)
     dilation: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    groups: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

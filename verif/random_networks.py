@@ -91,17 +91,20 @@ class RandomNetwork:
         kernel, stride, padding = self._window(source, 4)
         dilation = (self._int(1, 2) if 2 * (kernel[0] - 1) < height else 1, self._int(1, 2) if 2 * (kernel[1] - 1) < width else 1)
         reach = tuple((kernel[axis] - 1) * dilation[axis] + 1 for axis in range(2))
-        outputs = self._int(1, 40)
+        groups, outputs = 1, self._int(1, 40)
+        if channels > 1 and self.rng.random() < 0.4:
+            groups = int(self.rng.choice([count for count in range(2, channels + 1) if channels % count == 0]))
+            outputs = groups * self._int(1, max(1, 40 // groups))
         shape = (self._extent(height, reach[0], stride[0], padding[0], padding[2]),
                  self._extent(width, reach[1], stride[1], padding[1], padding[3]), outputs)
         limit = 255 if self.rng.random() < 0.2 else 127
-        weights = self.rng.integers(-limit, limit + 1, (outputs, *kernel, channels)).astype(np.int16)
+        weights = self.rng.integers(-limit, limit + 1, (outputs, *kernel, channels // groups)).astype(np.int16)
         low, high = self._clamp()
         name = self._name()
         self.nodes.append(Conv(
             name=name, source="CONV_2D", inputs=(source,), output=self._tensor(name, shape), weights=weights,
-            scale=self._requantisation(kernel[0] * kernel[1] * channels, outputs), zero_point=self.tensors[name].zero_point,
-            low=low, high=high, stride=stride, dilation=dilation, padding=padding))
+            scale=self._requantisation(kernel[0] * kernel[1] * channels // groups, outputs), zero_point=self.tensors[name].zero_point,
+            low=low, high=high, stride=stride, dilation=dilation, padding=padding, groups=groups))
         return name
 
     def _add(self, source: str) -> str:

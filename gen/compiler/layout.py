@@ -3,7 +3,7 @@
 import dataclasses
 
 from weft.gen.compiler.dependences import Region
-from weft.gen.graph import Tensor
+from weft.gen.graph import Conv, Tensor
 
 
 def lines_for(size: int, line_bytes: int) -> int:
@@ -25,6 +25,14 @@ class Halo:
 
     def union(self, other: "Halo") -> "Halo":
         return Halo(*map(max, zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+
+
+def conv_halo(node: Conv, source: Tensor, target: Tensor) -> Halo:
+    """Padding that the convolution really reads (strides may leave some of the declared padding unused)."""
+    def beyond(axis: int) -> int:
+        reach = (target.shape[axis] - 1) * node.stride[axis] + (node.weights.shape[1 + axis] - 1) * node.dilation[axis] + 1
+        return max(0, int(reach) - node.padding[axis] - source.shape[axis])
+    return Halo(node.padding[0], node.padding[1], beyond(0), beyond(1))
 
 
 @dataclasses.dataclass(frozen=True)

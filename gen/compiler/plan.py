@@ -2,12 +2,12 @@
 
 import dataclasses
 
-from weft.gen.compiler.layout import Halo, Layout
+from weft.gen.compiler.layout import Halo, Layout, conv_halo
 from weft.gen.compiler.memory import Buffer, place
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Softmax, Tensor
+from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Softmax
 
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
 
@@ -21,14 +21,6 @@ def input_rows(node: Node, first: int, last: int) -> tuple[int, int]:
     else:
         return first, last
     return first * node.stride[0] - top, last * node.stride[0] - top + reach
-
-
-def conv_halo(node: Conv, source: Tensor, target: Tensor) -> Halo:
-    """Padding that the convolution really reads (strides may leave some of the declared padding unused)."""
-    def beyond(axis: int) -> int:
-        reach = (target.shape[axis] - 1) * node.stride[axis] + (node.weights.shape[1 + axis] - 1) * node.dilation[axis] + 1
-        return max(0, int(reach) - node.padding[axis] - source.shape[axis])
-    return Halo(node.padding[0], node.padding[1], beyond(0), beyond(1))
 
 
 def fusible(nodes: list[Node], step: int) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from weft.gen.compiler.layout import conv_halo
 from weft.gen.errors import WeftError
 from weft.gen.graph import Add, Conv, Graph, Node, Rescale, Reshape, Scale, Tensor
 
@@ -53,15 +54,47 @@ def _longest_last(nodes: list[Node], root: dict[str, str]) -> list[Node]:
     return nodes
 
 
+def _input_as_read(graph: Graph) -> Tensor:
+    """The input under the shape that all its readers give it: the host writes it to DRAM, where shapes do not matter."""
+    tensor = graph.tensors[graph.input]
+    readers = [node for node in graph.nodes if graph.input in node.inputs]
+    shapes = {graph.tensors[node.output].shape for node in readers if isinstance(node, Reshape) and node.order is None}
+    if graph.input in graph.outputs or len(shapes) != 1 or not all(isinstance(node, Reshape) and node.order is None for node in readers):
+        return tensor
+    return dataclasses.replace(tensor, shape=shapes.pop())
+
+
+def _copy(name: str, source: str, target: str) -> Rescale:
+    return Rescale(name=name, source="copy", inputs=(source,), output=target, first=IDENTITY, second=IDENTITY, zero_point=0, low=-128,
+                   high=127)
+
+
+def _padded(graph: Graph, name: str) -> bool:
+    """Whether a convolution reads this tensor with padding."""
+    return any(isinstance(node, Conv) and name in node.inputs and conv_halo(node, graph.tensors[name], graph.tensors[node.output])
+               for node in graph.nodes)
+
+
 def simplify(graph: Graph) -> Simplified:
     """Remove reshapes. Raises `WeftError` for one that moves elements other than into a fully connected layer."""
     tensors, root = dict(graph.tensors), {name: name for name in graph.tensors}
+    tensors[graph.input] = _input_as_read(graph)
     orders: dict[str, np.ndarray] = {}
     nodes: list[Node] = []
     viewed: set[str] = set()
     for node in graph.nodes:
         if isinstance(node, Reshape):
             source = node.inputs[0]
+            held, view = tensors[root[source]], tensors[node.output]
+            if node.order is None and source not in orders and _padded(graph, node.output) and (
+                    (held.shape, held.zero_point) != (view.shape, view.zero_point)):
+                # Padding lies around the tensor in memory, so what is padded is a copy.
+                alias = dataclasses.replace(view, name=f"{node.output}#view")
+                tensors[alias.name], root[alias.name] = alias, root[source]
+                if held.shape != view.shape:
+                    viewed.add(root[source])
+                nodes.append(_copy(node.name, alias.name, node.output))
+                continue
             root[node.output] = root[source]
             order = node.order if node.order is not None else np.arange(np.prod(tensors[source].shape))
             if source in orders:
@@ -72,7 +105,7 @@ def simplify(graph: Graph) -> Simplified:
         if isinstance(node, Conv) and root[node.inputs[0]] != node.inputs[0]:
             name = node.inputs[0]
             source_tensor, shape = tensors[root[name]], tensors[name].shape
-            if shape[:2] == (1, 1) and node.weights.shape[1:3] == (1, 1):
+            if shape[:2] == (1, 1) and node.weights.shape[1:3] == (1, 1) and node.groups == 1:
                 nodes.append(_fold_into_weights(node, source_tensor, orders.get(name)))
                 continue
         for name in node.inputs:
@@ -89,6 +122,5 @@ def simplify(graph: Graph) -> Simplified:
             copy = dataclasses.replace(tensors[graph.input], name=f"{name}#copy")
             tensors[copy.name] = copy
             root[copy.name] = root[name] = copy.name
-            nodes.append(Rescale(name=name, source="copy", inputs=(graph.input,), output=copy.name, first=IDENTITY, second=IDENTITY,
-                                 zero_point=0, low=-128, high=127))
+            nodes.append(_copy(name, graph.input, copy.name))
     return Simplified(_longest_last(nodes, root), tensors, root, viewed)

@@ -66,15 +66,15 @@ def qlinear_conv(context: "OnnxContext", node: OnnxNode) -> None:
     weights = _weights(context, node.inputs[3], node.inputs[5], 0)
     require(weights.ndim == 4 and len(shape) == 4, f"{weights.ndim - 2}-dimensional convolution, not 2-dimensional")
     groups = node.attributes.get("group", 1)
-    require(groups == 1, f"{groups} groups (grouped and depthwise convolutions are not in this release)")
-    require(weights.shape[1] == shape[1], f"weights for {weights.shape[1]} of {shape[1]} input channels")
+    require(groups > 0 and weights.shape[1] * groups == shape[1] and len(weights) % groups == 0,
+            f"{groups} groups: weights for {weights.shape[1]} of {shape[1]} input channels and {len(weights)} output channels")
     weights = np.ascontiguousarray(weights.transpose(0, 2, 3, 1))
     frame = window(node, weights.shape[1:3], x.shape[:2])
     y = context.write(node, (1, len(weights), *frame.output), y_grid)
     factors = _factors(context, x_grid[0], node.inputs[4], y_grid[0], len(weights))
     scale = float32_scale(factors, _bias(context, node.inputs[8], len(weights)))
     context.builder.node(Conv(node.name, node.operator, (x.name,), y.name, weights, scale, y.zero_point, *limits(node, y), frame.stride,
-                              frame.dilation, frame.padding))
+                              frame.dilation, frame.padding, groups))
 
 
 def _dense(context: "OnnxContext", node: OnnxNode, weights: np.ndarray, bias: str, y_scale: str, y_zero_point: str) -> None:

@@ -9,6 +9,7 @@ from weft.gen.frontend.flatbuffer import Damaged
 from weft.gen.frontend.refusal import Refusals, Unsupported, damaged, require
 from weft.gen.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_model
 from weft.gen.frontend.tflite_ops import CONVERTERS
+from weft.gen.frontend.windows import Padding
 from weft.gen.graph import Graph, Reshape, Tensor
 
 ENGINES = {"tflm": "tflite-micro", "litert": "litert-reference"}
@@ -20,8 +21,9 @@ class TfliteContext:
 
     def __init__(self, model: FileModel, rounding: str) -> None:
         self.model, self.rounding, self.builder = model, rounding, GraphBuilder()
+        self.kinds = ("int8", "uint8") if rounding == "litert" else ("int8",)
         self.alias: dict[str, str] = {}  # float ends: the quantised tensor that stands for a float one
-        self.padded: dict[str, tuple[FileTensor, tuple[int, int, int, int]]] = {}
+        self.padded: dict[str, tuple[FileTensor, Padding]] = {}
 
     def input(self, operator: FileOperator, position: int) -> FileTensor:
         """The operator's input tensor; raises `Unsupported` where it was left out."""
@@ -36,10 +38,11 @@ class TfliteContext:
         require(len(operator.outputs) == 1, f"{len(operator.outputs)} outputs")
         return self.model.tensors[operator.outputs[0]]
 
-    def activation(self, source: FileTensor, kinds: tuple[str, ...] = ("int8",)) -> Tensor:
-        """The graph's tensor for an activation; a padded one only has meaning for a convolution."""
+    def activation(self, source: FileTensor, kinds: tuple[str, ...] | None = None) -> Tensor:
+        """The graph's tensor for an activation of one of the types `kinds`, by default those that the engine computes with."""
+        kinds = kinds or self.kinds
         require(source.data is None, f"operand {source.name!r} is a constant")
-        require(source.name not in self.padded, f"operand {source.name!r} comes from PAD, which only CONV_2D can take in")
+        require(source.name not in self.padded, f"operand {source.name!r} comes from PAD, which only convolutions can take in")
         require(source.type in kinds, f"tensor {source.name!r} is {source.type}, not {' or '.join(kinds)}: quantise the network to int8")
         require(source.scales.size == 1, f"tensor {source.name!r} has {source.scales.size} scales, an activation has one")
         require(source.scales[0] > 0, f"tensor {source.name!r} has scale {source.scales[0]:g}")
@@ -48,6 +51,15 @@ class TfliteContext:
         zero_point = int(source.zero_points[0]) - UNSIGNED_OFFSET * unsigned
         require(-128 <= zero_point <= 127, f"tensor {source.name!r} has zero point {int(source.zero_points[0])}")
         return self.builder.tensor(Tensor(source.name, hold_shape(source.shape, LAYOUT), float(source.scales[0]), zero_point, unsigned))
+
+    def channels(self, source: FileTensor) -> int:
+        """Of an activation, or of one that PAD has grown."""
+        return self.padded_activation(source)[0].shape[2]
+
+    def padded_activation(self, source: FileTensor) -> tuple[Tensor, Padding]:
+        """The graph's tensor, and the padding that a PAD in front of a convolution adds to it."""
+        inner, extra = self.padded.get(source.name, (source, (0, 0, 0, 0)))
+        return self.activation(inner), extra
 
     def reshaped(self, source: Tensor, shape: tuple[int, int, int]) -> Tensor:
         """The same elements under another shape."""

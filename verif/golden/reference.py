@@ -56,10 +56,12 @@ def _windows(x: NDArray[Any], kernel: tuple[int, int], node: Conv | MaxPool | Av
 @compute.register
 def _(node: Conv, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
     zero_point = graph.tensors[node.inputs[0]].zero_point
-    count, height, width, _ = node.weights.shape
+    count, height, width, depth = node.weights.shape
     windows = _windows(x.astype(np.float64) - zero_point, (height, width), node, 0.0, node.dilation)
-    matrix = node.weights.transpose(3, 1, 2, 0).reshape(-1, count).astype(np.float64)
-    sums = windows.reshape(*windows.shape[:3], -1) @ matrix
+    # (G, N * OH * OW, I * KH * KW) @ (G, I * KH * KW, O / G)
+    grouped = windows.reshape(-1, node.groups, depth * height * width).transpose(1, 0, 2)
+    matrices = node.weights.astype(np.float64).transpose(0, 3, 1, 2).reshape(node.groups, count // node.groups, -1)
+    sums = (grouped @ matrices.transpose(0, 2, 1)).transpose(1, 0, 2).reshape(*windows.shape[:3], count)
     return _clip(numerics.scale(numerics.wrap32(sums.astype(np.int64)), node.scale), node, node.zero_point)
 
 

@@ -187,7 +187,7 @@ def _add_image():
 
 
 ONNX = {
-    "groups": (lambda: _conv(_onnx(), w=np.ones((2, 1, 3, 3), np.int8), attributes={"group": 2}), "2 groups"),
+    "groups": (lambda: _conv(_onnx(), w=np.ones((2, 1, 3, 3), np.int8), attributes={"group": 3}), "3 groups"),
     "channels": (lambda: _conv(_onnx((1, 5, 4, 4))), "weights for 2 of 5"),
     "window": (lambda: _conv(_onnx((1, 2, 2, 2))), "does not fit"),
     "one-dimensional": (lambda: _conv(_onnx((1, 2, 4)), w=np.ones((3, 2, 3), np.int8)), "1-dimensional"),

@@ -3,6 +3,7 @@
 `simulate` compares outputs with the engine run live; here they are compared once more with outputs recorded by others.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,32 @@ def run(tmp_path: Path, model: Path, inputs: Path, config: str, **options: Any) 
     assert wrong["tensors_compared"] >= len(report["layers"]) * min(report["inputs"], 10), "every layer's tensor was compared"
     with np.load(tmp_path / "out" / "outputs.npz") as outputs:
         return report, outputs[outputs.files[0]]
+
+
+@pytest.fixture
+def some(request: pytest.FixtureRequest) -> Callable[[int], int | None]:
+    """`some(n)`: how many samples to run: n, or all of them with --all-inputs."""
+    return lambda count: None if request.config.getoption("--all-inputs") else count
+
+
+TINY = ("edge8", "edge16", "edge32")
+
+
+@pytest.mark.parametrize(("name", "config"), [("kws", name) for name in TINY] + [("vww", name) for name in TINY])
+def test_mlperf_tiny_with_depthwise_layers(tmp_path: Path, some: Callable[[int], int | None], name: str, config: str) -> None:
+    data = third_party.data_path({"kws": "kws_1000.npz", "vww": "vww_9.npz"}[name])
+    count = some(3)
+    _, outputs = run(tmp_path, third_party.model(f"mlperf_tiny_{name}.tflite"), data, config, samples=count)
+    expected = np.load(data)["out_tflm"][:count]
+    np.testing.assert_array_equal(outputs.reshape(expected.shape), expected)
+    if name == "kws" and count is None:
+        assert (outputs.reshape(len(expected), -1).argmax(1) == np.load(data)["y"]).mean() == pytest.approx(0.901), "as tflite-micro"
+
+
+def test_micro_speech(tmp_path: Path) -> None:
+    """Its input is reshaped and then padded."""
+    report, _ = run(tmp_path, third_party.model("tflm_micro_speech.tflite"), third_party.data_path("micro_speech_4.npz"), "edge16")
+    assert report["inputs"] == 4 and report["reference"]["version"], "the engine ran"
 
 
 def test_digits(tmp_path: Path) -> None:

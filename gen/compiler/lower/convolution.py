@@ -13,6 +13,7 @@ import numpy as np
 from weft.gen.compiler.constants import SET_LINES, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.emitter import PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
+from weft.gen.compiler.lower.grouped import Strip, all_channels, first_channels, grouped_strips, separate
 from weft.gen.compiler.steps import Step
 from weft.gen.graph import Conv, Tensor
 
@@ -21,46 +22,61 @@ MOST_FOLDS = 255  # what the fold counters of MATRIX_SHAPE hold
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """A rectangle of folds that one MATMUL performs: kernel rows ky .., chunks chunk .. of tap column `kx`."""
+    """A rectangle of folds that one MATMUL performs: kernel rows ky .., in each `folds` folds `stride` bytes apart from byte
+    `offset` of the window row."""
 
-    kx: int
+    offset: int
+    stride: int
     ky: int
-    rows: int
-    chunk: int
-    chunks: int
-    tiles: np.ndarray  # [output group][ky][chunk][lanes][lanes] int8
+    tiles: np.ndarray  # [output group][kernel row][fold][lanes][lanes] int8
+
+    @property
+    def rows(self) -> int:
+        return int(self.tiles.shape[1])
+
+    @property
+    def across(self) -> int:
+        return int(self.tiles.shape[2])
 
     @property
     def folds(self) -> int:
-        return self.rows * self.chunks
+        return self.rows * self.across
 
     def data(self, group: int) -> bytes:
         return bytes(self.tiles[group].tobytes())
 
 
-def _pieces(node: Conv, lanes: int, limit: int) -> list[Piece]:
-    """All the folds of a layer in pieces of at most `limit` lines of weights.
+def _dense(weights: np.ndarray, gap: int, lanes: int) -> Iterator[Strip]:
+    """Folds over the contiguous bytes of a window row. Dilated kernels have gaps in their rows, so each of their columns is a strip
+    of its own."""
+    width, channels = weights.shape[2:]
+    if gap == 1 or width == 1:
+        yield Strip(0, lanes, weight_tiles(weights, lanes))
+        return
+    for kx in range(width):
+        yield Strip(kx * gap * channels, lanes, weight_tiles(weights[:, :, kx:kx + 1], lanes))
 
-    Dilated kernels have gaps in their rows, so each of their columns is a pass of its own. Weights beyond int8 take a
-    second pass over the same activations.
-    """
-    width = node.weights.shape[2]
-    columns = [slice(None)] if node.dilation[1] == 1 or width == 1 else [slice(kx, kx + 1) for kx in range(width)]
-    pieces = []
+
+def _strips(node: Conv, weights: np.ndarray, lanes: int) -> Iterator[Strip]:
+    gap = node.dilation[1]
+    if separate(node, lanes):
+        yield from grouped_strips(weights, node.groups, gap, lanes)
+    else:
+        yield from _dense(all_channels(weights, node.groups), gap, lanes)
+
+
+def _pieces(node: Conv, lanes: int, limit: int) -> list[Piece]:
+    """All the folds of a layer in pieces of at most `limit` lines of weights. Weights beyond int8 take a second pass over the same
+    activations."""
+    most, pieces = min(max(1, limit // lanes), MOST_FOLDS), []
     for part in split_weights(node.weights):
-        for index, column in enumerate(columns):
-            tiles = weight_tiles(part[:, :, column], lanes)
-            height, chunks = tiles.shape[1:3]
-            most = max(1, limit // lanes)
-            rows = min(height, MOST_FOLDS, max(1, most // chunks))
-            across = chunks if rows > 1 or chunks <= min(most, MOST_FOLDS) else balanced(chunks, min(most, MOST_FOLDS))
-            across = min(across, MOST_FOLDS)
-            if across < chunks:
-                rows = 1
+        for strip in _strips(node, part, lanes):
+            height, folds = strip.tiles.shape[1:3]
+            across = balanced(folds, most)
+            rows = min(height, max(1, most // across)) if across == folds else 1
             pieces += [
-                Piece(index * node.dilation[1], ky, min(rows, height - ky), chunk, min(across, chunks - chunk),
-                      tiles[:, ky:ky + rows, chunk:chunk + across])
-                for ky in range(0, height, rows) for chunk in range(0, chunks, across)]
+                Piece(strip.offset + fold * strip.stride, strip.stride, ky, strip.tiles[:, ky:ky + rows, fold:fold + across])
+                for ky in range(0, height, rows) for fold in range(0, folds, across)]
     return pieces
 
 
@@ -101,6 +117,7 @@ class ConvLowering:
         self.channels = band.output.tensor.shape[2]
         self.groups = -(-self.channels // self.lanes)
         self.pieces = _pieces(node, self.lanes, context.block_limit)
+        self.start = first_channels(node, self.lanes)
         self.tiles = tiles_of(band, self.emitter.slots.lines, self.lanes)
         self.first_set = 0
         self.first_group = 0
@@ -144,7 +161,7 @@ class ConvLowering:
             for tile in self.tiles:
                 slot, weights = self.emitter.slots.next(), placed[0] + index * lines
                 for number, piece in enumerate(self.pieces):
-                    self._matmul(piece, tile, slot, number > 0, weights)
+                    self._matmul(piece, group, tile, slot, number > 0, weights)
                     weights += piece.folds * self.lanes
                 self._requantise(group, tile, slot)
 
@@ -152,20 +169,21 @@ class ConvLowering:
         """One of several blocks of weights that a tile needs one after the other."""
         if index == 0:
             slot.append(self.emitter.slots.next())
-        self._matmul(self.pieces[index], tile, slot[0], index > 0, placed[0])
+        self._matmul(self.pieces[index], group, tile, slot[0], index > 0, placed[0])
         if index == len(self.pieces) - 1:
             self._requantise(group, tile, slot[0])
 
-    def _matmul(self, piece: Piece, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
+    def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
         node, source = self.node, self.band.inputs[0]
         y = tile.y * node.stride[0] - node.padding[0] + piece.ky * node.dilation[0]
-        x = tile.x * node.stride[1] - node.padding[1] + piece.kx
+        x = tile.x * node.stride[1] - node.padding[1]
         last = y + (tile.rows - 1) * node.stride[0] + (piece.rows - 1) * node.dilation[0]
         self.emitter.matmul(
-            activation=source.address(y, x) + piece.chunk * self.lanes, weight_line=line, accumulator=slot, accumulate=accumulate,
+            activation=source.address(y, x) + piece.offset + self.start[group], weight_line=line, accumulator=slot,
+            accumulate=accumulate,
             x=(tile.columns, node.stride[1] * source.pitch if tile.columns > 1 else 0),
             y=(tile.rows, node.stride[0] * source.row_bytes if tile.rows > 1 else 0),
-            inner=(piece.chunks, self.lanes if piece.chunks > 1 else 0),
+            inner=(piece.across, piece.stride if piece.across > 1 else 0),
             outer=(piece.rows, node.dilation[0] * source.row_bytes if piece.rows > 1 else 0),
             reads=[source.region(y, last)])
 

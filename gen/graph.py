@@ -109,9 +109,9 @@ class MaxPool(Node):
 
 @dataclasses.dataclass(frozen=True)
 class AveragePool(Node):
-    """Mean over the taps inside the image (count excludes padding), halves away from zero, then clip.
+    """Mean over the taps inside the image (count excludes padding), then clip.
 
-    `scale` None: integer half-away division of the held values' sum by their count.
+    `scale` None: integer division of the held values' sum by their count; `rounding` says where halves go (HALF_AWAY, or HALF_UP).
     A Scale: y = clip(scale(sum over the full window) + zero_point) (no padding then).
     """
 
@@ -122,6 +122,7 @@ class AveragePool(Node):
     high: int = 127
     scale: Scale | None = None
     zero_point: int = 0
+    rounding: Rounding = Rounding.HALF_AWAY
 
 
 @dataclasses.dataclass(frozen=True)

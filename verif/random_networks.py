@@ -156,8 +156,9 @@ class RandomNetwork:
     def _average_pool(self, source: str) -> str:
         shape, kernel, stride, padding = self._pool_shape(source)
         name = self._tensor(self._name(), shape)
+        rounding = Rounding.HALF_UP if self.rng.random() < 0.3 else Rounding.HALF_AWAY
         self.nodes.append(AveragePool(name=name, source="AVERAGE_POOL_2D", inputs=(source,), output=name, kernel=kernel, stride=stride,
-                                      padding=padding))
+                                      padding=padding, rounding=rounding))
         return name
 
     def _head(self, source: str) -> str:

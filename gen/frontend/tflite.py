@@ -14,6 +14,7 @@ from weft.gen.graph import Graph, Reshape, Tensor
 
 ENGINES = {"tflm": "tflite-micro", "litert": "litert-reference"}
 LAYOUT = "nhwc"
+CONVERSIONS = ("DEQUANTIZE", "QUANTIZE", "RESHAPE")
 
 
 class TfliteContext:
@@ -86,7 +87,10 @@ def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
     names = [tensor.name for tensor in model.tensors]
     if len(set(names)) != len(names):
         raise damaged(path, f"tensors share the name {next(name for name in names if names.count(name) > 1)!r}")
-    context, refusals = TfliteContext(model, rounding), Refusals(path, CONVERTERS)
+    legacy = _computes_in_uint8(model)
+    context, refusals = TfliteContext(model, "litert" if legacy else rounding), Refusals(path, CONVERTERS)
+    if legacy:
+        context.builder.notes.append("computes in uint8, which tflite-micro does not: the bits are those of LiteRT's reference kernels")
     for operator in model.operators:
         try:
             converter = CONVERTERS.get(operator.operator)
@@ -99,6 +103,12 @@ def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
         return _finish(context, model, path)
     except Unsupported as reason:
         raise WeftError("the network's ends are not supported", where=path, why=str(reason), fix="export an int8 network") from reason
+
+
+def _computes_in_uint8(model: FileModel) -> bool:
+    """Whether it is a network of the years before int8, and not one that only has uint8 at its ends."""
+    return any(model.tensors[index].type == "uint8" for operator in model.operators if operator.operator not in CONVERSIONS
+               for index in operator.inputs if index >= 0)
 
 
 def _finish(context: TfliteContext, model: FileModel, path: str) -> Graph:

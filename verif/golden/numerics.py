@@ -62,6 +62,12 @@ def divide_half_away(total: Int64, count: Int64) -> Int64:
     return nearest
 
 
+def divide_half_up(total: Int64, count: Int64) -> Int64:
+    """Integer nearest to total / count, halves towards plus infinity (count > 0): average pooling of uint8 values."""
+    nearest: Int64 = (total + count // 2) // count
+    return nearest
+
+
 def exp_on_negative_values(a: Int64, integer_bits: int = SOFTMAX_INTEGER_BITS) -> Int64:
     """exp(a) for a <= 0 given with `integer_bits` integer bits, as Q0.31."""
     a = np.asarray(a, dtype=np.int64)

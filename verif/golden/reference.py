@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Rescale, Reshape, Softmax
+from weft.gen.isa import Rounding
 from weft.verif.golden import numerics
 from weft.verif.golden.numerics import Int64
 
@@ -87,7 +88,8 @@ def _(node: AveragePool, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
     if node.scale is not None:
         return _clip(numerics.scale(total, node.scale), node, node.zero_point)
     inside = _windows(np.ones((1, *x.shape[1:3], 1), dtype=np.int64), node.kernel, node, 0).sum(axis=(4, 5))
-    return _clip(numerics.divide_half_away(total, inside), node)
+    divide = numerics.divide_half_up if node.rounding is Rounding.HALF_UP else numerics.divide_half_away
+    return _clip(divide(total, inside), node)
 
 
 @compute.register

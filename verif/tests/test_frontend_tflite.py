@@ -142,6 +142,21 @@ def test_pooling(tmp_path, operator, padding, activation):
     assert_equal_to_both(maker.save(tmp_path, x, y), samples_of(chance, (1, 9, 10, 5)))
 
 
+MEANS = [  # input, axes, output
+    ((1, 5, 7, 3), [1, 2], (1, 3)), ((1, 5, 7, 3), [2, 1], (1, 1, 1, 3)), ((1, 11, 12, 3), [1, 2], (1, 3)),
+    ((1, 5, 7, 3), [1], (1, 7, 3)), ((1, 5, 7, 3), [-2], (1, 5, 3)), ((1, 6, 4), [1], (1, 1, 4)),
+]
+
+
+@pytest.mark.parametrize("output", [(0.031, -9), (0.04, 10)])
+@pytest.mark.parametrize(("shape", "axes", "result"), MEANS)
+def test_mean(tmp_path, shape, axes, result, output):
+    chance, maker = np.random.default_rng(6), TfliteMaker()
+    x, y = maker.tensor(shape, 0.04, 10), maker.tensor(result, *output)
+    maker.node("MEAN", [x, maker.constant(np.array(axes, np.int32))], y, "ReducerOptions", keepDims=len(shape) == len(result))
+    assert_equal_to_both(maker.save(tmp_path, x, y), samples_of(chance, shape, 100))
+
+
 @pytest.mark.parametrize(("operator", "output"), [("RELU", (0.023, -100)), ("RELU", (0.04, 10)), ("RELU6", (0.04, 10)),
                                                   ("RELU_N1_TO_1", (0.04, 10))])
 def test_relu_of_every_value(tmp_path, operator, output):
@@ -248,6 +263,38 @@ def test_multiplier_of_a_factor_that_rounds_up_to_a_power_of_two():
     assert quantize_multiplier(1 - 2.0**-40) == (1 << 30, 1)
     assert quantize_multiplier(0.75) == (3 << 29, 0)
     assert quantize_multiplier(2.0**-40) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_uint8_network_with_zero_points_of_weights(tmp_path, seed):
+    """Every operator that networks of before int8 use; tflite-micro refuses them, so LiteRT's kernels are meant whatever is asked for."""
+    chance, maker = np.random.default_rng(seed), TfliteMaker()
+
+    def weights(shape, scale):
+        return maker.constant(chance.integers(0, 256, shape).astype(np.uint8), scale, int(chance.integers(0, 256)))
+
+    def bias(count, scale):
+        return maker.constant(chance.integers(-2000, 2000, count).astype(np.int32), scale)
+
+    def tensor(shape, scale, zero_point):
+        return maker.tensor(shape, scale, zero_point, "uint8")
+
+    window = {"padding": SAME, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    x = tensor((1, 8, 9, 3), 0.02, 120)
+    conv = maker.node("CONV_2D", [x, weights((6, 3, 3, 3), 0.01), bias(6, 2e-4)], tensor((1, 8, 9, 6), 0.05, 100), "Conv2DOptions",
+                      **window)
+    depth = maker.node("DEPTHWISE_CONV_2D", [conv, weights((1, 3, 3, 6), 0.012), bias(6, 6e-4)], tensor((1, 8, 9, 6), 0.06, 140),
+                       "DepthwiseConv2DOptions", depthMultiplier=1, fusedActivationFunction=ACTIVATIONS["RELU6"], **window)
+    total = maker.node("ADD", [conv, depth], tensor((1, 8, 9, 6), 0.07, 128), "AddOptions")
+    pools = [maker.node(kind, [total], tensor((1, 4, 5, 6), 0.07, 128), "Pool2DOptions", padding=SAME, strideH=2, strideW=2, filterHeight=4,
+                        filterWidth=2) for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")]
+    fully = maker.node("FULLY_CONNECTED", [pools[0], weights((10, 120), 0.01), bias(10, 7e-4)], tensor((1, 10), 0.3, 90),
+                       "FullyConnectedOptions")
+    end = maker.node("SOFTMAX", [fully], tensor((1, 10), 1 / 256, 0), "SoftmaxOptions", beta=1.0)
+    path = maker.save(tmp_path, x, end, *pools, depth, fully)
+    samples = chance.integers(0, 256, (20, 1, 8, 9, 3)).astype(np.uint8)
+    assert_equal_to(LitertReference, "tflm", path, samples)
+    assert load(path).engine == "litert-reference" and "uint8" in load(path).notes[0]
 
 
 def test_unsupported_operators_are_all_listed(tmp_path):

@@ -54,6 +54,17 @@ def test_micro_speech(tmp_path: Path) -> None:
     assert report["inputs"] == 4 and report["reference"]["version"], "the engine ran"
 
 
+@pytest.mark.parametrize(("name", "size", "engine"), [("mobilenet_v2_224", 224, "tflite-micro"),
+                                                      ("mobilenet_v1_025_128_uint8", 128, "litert-reference")])
+def test_mobilenet(tmp_path: Path, some: Callable[[int], int | None], name: str, size: int, engine: str) -> None:
+    """Photographs; for the smaller network the middle of each. Most tensors of the larger one do not fit on chip."""
+    start, inputs = (224 - size) // 2, tmp_path / "photos.npy"
+    np.save(inputs, np.stack(list(third_party.data("photos_224.npz").values()))[:, start:start + size, start:start + size])
+    report, _ = run(tmp_path, third_party.model(f"{name}.tflite"), inputs, "edge16", samples=some(1))
+    assert report["reference"]["name"] == engine and report["reference"]["version"], "the engine ran"
+    assert report["inputs"] == (some(1) or 5)
+
+
 def test_digits(tmp_path: Path) -> None:
     folder = ROOT / "examples" / "digits"
     report, scores = run(tmp_path, folder / "digits.onnx", folder / "digits.npz", "edge16")

@@ -10,6 +10,8 @@ from weft.gen.compiler.steps import Step
 from weft.gen.graph import AveragePool, MaxPool
 from weft.gen.isa import Alu, Rounding, Source
 
+UP_BIAS = 128  # makes a mean of held values positive
+
 
 @dataclasses.dataclass(frozen=True)
 class Span:
@@ -93,11 +95,26 @@ def division(count: int) -> ScaleStage:
     """
     if count == 1:
         return ScaleStage()
+    right, multiplier = _reciprocal(count)
+    return ScaleStage(multiplier=multiplier, right=right, rounding=Rounding.HALF_AWAY)
+
+
+def division_up(count: int) -> ScaleStage:
+    """Exact x / count + UP_BIAS, halves towards plus infinity, for |x| <= 128 * count.
+
+    The bias makes the dividend positive, so that a product slightly too large rounds down to the right quotient.
+    """
+    right, multiplier = _reciprocal(count)
+    return ScaleStage(pre=UP_BIAS * count + count // 2, multiplier=multiplier, right=right)
+
+
+def _reciprocal(count: int) -> tuple[int, int]:
+    """(s, ceil(2^s / count)), exact enough for dividends up to 2 * UP_BIAS * count + count."""
     right = 30 + (count - 1).bit_length()
     multiplier = -(-(1 << right) // count)
-    if multiplier >= 1 << 31 or 128 * count * (multiplier * count - (1 << right)) >= 1 << (right - 1):
+    if multiplier >= 1 << 31 or (2 * UP_BIAS + 1) * count * (multiplier * count - (1 << right)) >= 1 << (right - 1):
         raise ValueError(f"no exact reciprocal of {count}")
-    return ScaleStage(multiplier=multiplier, right=right, rounding=Rounding.HALF_AWAY)
+    return right, multiplier
 
 
 def lower_average_pool(context: Context, node: AveragePool, band: Band) -> Iterator[Step]:
@@ -108,7 +125,13 @@ def lower_average_pool(context: Context, node: AveragePool, band: Band) -> Itera
         slot, lines = emitter.slots.next(), x.count * y.count
         emitter.vector((x.taps, y.taps, x.count, y.count), window,
                        emitter.accumulators(slot, lines, (0, 0, 1, x.count), write=True), reduce=2, post=PostStage(alu=Alu.ADD))
-        scale = ScaleStage.constant(node.scale) if node.scale else division(x.taps * y.taps)
+        zero_point = node.zero_point
+        if node.scale:
+            scale = ScaleStage.constant(node.scale)
+        elif node.rounding is Rounding.HALF_UP:
+            scale, zero_point = division_up(x.taps * y.taps), -UP_BIAS
+        else:
+            scale = division(x.taps * y.taps)
         emitter.vector((x.count, y.count), emitter.accumulators(slot, lines, (1, x.count)), result, lanes=lanes, scale=scale,
-                       post=PostStage(node.zero_point, node.low, node.high))
+                       post=PostStage(zero_point, node.low, node.high))
     yield from _lower(context, node, band, emit)

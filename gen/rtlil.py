@@ -60,14 +60,16 @@ def merge(modules: list[Module], name: Callable[[str], str]) -> list[Module]:
     """Keep one of all modules with equal contents and rename them: `name` gives the wanted name for a module's old one.
 
     Two modules are equal if their text is, after the modules that they contain were merged. Different modules with
-    the same wanted name are numbered in order of appearance. The first module is the top and keeps its name.
+    the same wanted name are numbered in order of appearance. The first module is the top and keeps its name. So do
+    modules that are not in the list, which are a technology's.
     """
     by_name = {module.name: module for module in modules}
     digests: dict[str, str] = {}
 
     def digest(module: Module) -> str:
         if module.name not in digests:
-            text = _INSTANCE.sub(lambda cell: f"  cell {digest(by_name[cell[1]])} {cell[2]}", "\n".join(module.items))
+            text = _INSTANCE.sub(lambda cell: f"  cell {digest(by_name[cell[1]]) if cell[1] in by_name else cell[1]} {cell[2]}",
+                                 "\n".join(module.items))
             digests[module.name] = hashlib.sha256(text.encode()).hexdigest()
         return digests[module.name]
 
@@ -79,9 +81,10 @@ def merge(modules: list[Module], name: Callable[[str], str]) -> list[Module]:
     for position, (key, module) in enumerate(kept.items()):
         wanted = module.name if position == 0 else name(module.name)
         names[key] = _unique(wanted, taken)
+    final = {old: names[key] for old, key in digests.items()}
     merged = []
     for key, module in kept.items():
-        items = [_INSTANCE.sub(lambda cell: f"  cell \\{names[digests[cell[1]]]} {cell[2]}", item) for item in module.items]
+        items = [_INSTANCE.sub(lambda cell: f"  cell \\{final.get(cell[1], cell[1])} {cell[2]}", item) for item in module.items]
         merged.append(Module(names[key], module.attributes, items))
     return merged
 

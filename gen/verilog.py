@@ -26,14 +26,17 @@ write_verilog
 """
 
 
-def convert(component: Component, name: str, *, assertions: bool = False) -> str:
+def convert(component: Component, name: str, *, platform: object = None, assertions: bool = False) -> str:
     """Synthesizable Verilog-2005 of `component` with top module `name`; the same bytes for the same component.
+
+    `platform` is what components ask for their technology's form (`weft.fpga.technology`); without one all are behavioural. A technology's
+    blocks are instances of modules that the text does not hold.
 
     Equal modules appear once and are called ``<name>_<class>``; ports and nets have their names in the source, free of
     escapes. With `assertions`, the checks of the simulation stay in, as immediate assertions (SystemVerilog).
     """
     with _no_garbage_collection():
-        design = _design(component, name)
+        design = _design(component, name, platform)
         _skip_zeros(design)
         modules = rtlil.parse(amaranth_rtlil.convert_fragment(design, name=name, emit_src=False)[0])
     rtlil.number_ports(modules)
@@ -64,12 +67,12 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _design(component: Component, name: str) -> Design:
+def _design(component: Component, name: str, platform: object) -> Design:
     """Elaborate; the ports are the signature's members, joined with double underscores."""
     directions = {wiring.In: PortDirection.Input, wiring.Out: PortDirection.Output}
     ports = [("__".join(map(str, path)), getattr(value, "as_value", lambda value=value: value)(), directions[member.flow])
              for path, member, value in component.signature.flatten(component)]
-    return Fragment.get(component, None).prepare(ports=ports, hierarchy=(name,))
+    return Fragment.get(component, platform).prepare(ports=ports, hierarchy=(name,))
 
 
 def _skip_zeros(design: Design) -> None:

@@ -4,8 +4,6 @@
 """
 
 import enum
-import inspect
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -108,7 +106,7 @@ def _instruction(entry: isa.Instruction) -> str:
 
 
 def _enumeration(kind: type[enum.IntEnum], title: str, doc: str) -> str:
-    comments = dict(re.findall(r"^    (\w+) = \d+(?:  # (.*))?$", inspect.getsource(kind), re.MULTILINE))
+    comments = isa.comments(kind)
     rows = [(str(member.value), member.name, comments[member.name]) for member in kind]
     if any(row[2] for row in rows):
         return f"### {title}\n\n{doc}\n\n{_table(('value', 'name', 'meaning'), rows)}"

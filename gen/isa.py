@@ -14,6 +14,8 @@ instructions in a queue than the queue is deep, nor change itself.
 
 import dataclasses
 import enum
+import inspect
+import re
 
 WORD_BITS = 128
 WORD_BYTES = WORD_BITS // 8
@@ -121,10 +123,15 @@ class Cause(enum.IntEnum):
     PARAMETER = 7  # parameter set out of range
     SEMAPHORE_OVERFLOW = 8  # a counting semaphore passed its maximum
     DEADLOCK = 9  # every unit waits and nothing can signal
-    READ_SLVERR = 10
-    READ_DECERR = 11
-    WRITE_SLVERR = 12
-    WRITE_DECERR = 13
+    READ_SLVERR = 10  # the bus answered a read with SLVERR
+    READ_DECERR = 11  # the bus answered a read with DECERR: nothing is at that address
+    WRITE_SLVERR = 12  # the bus answered a write with SLVERR
+    WRITE_DECERR = 13  # the bus answered a write with DECERR: nothing is at that address
+
+
+def comments(kind: type[enum.IntEnum]) -> dict[str, str]:
+    """Member -> the comment beside it above, the one place where it is described ("" for those that say it by their name)."""
+    return dict(re.findall(r"^    (\w+) = \d+(?:  # (.*))?$", inspect.getsource(kind), re.MULTILINE))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,15 +11,19 @@ from weft.gen.errors import WeftError
 
 Listing = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the program as assembly text.", show_default=False)]
 
+Header = Annotated[Path | None, typer.Option("--c", metavar="FILE", show_default=False,
+                                             help="Write program, constants and layouts as a C header for weft_driver.")]
+
 
 def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: arguments.Rounding = "tflm", listing: Listing = None,
-            as_json: arguments.Json = False) -> None:
+            header: Header = None, as_json: arguments.Json = False) -> None:
     """Compile a network and print its layers."""
     from weft.gen.config import Config  # noqa: PLC0415
 
     loaded = Config.load(config)
-    if listing:
-        _check_listing(listing)
+    for option, path in (("--listing", listing), ("--c", header)):
+        if path:
+            _check_file(option, path)
     existing_file(model, "network")
     from weft.gen.compiler import compile_network  # noqa: PLC0415
     from weft.gen.frontend import load  # noqa: PLC0415
@@ -27,7 +31,13 @@ def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: ar
     graph = load(model, rounding=rounding)
     network = compile_network(graph, loaded)
     if listing:
-        _write_listing(listing, network.program)
+        from weft.gen.assembler import disassemble  # noqa: PLC0415
+
+        _write(listing, disassemble(network.program))
+    if header:
+        from weft.gen.export.network import c_header  # noqa: PLC0415
+
+        _write(header, c_header(network, header.stem))
     summary: dict[str, Any] = {
         "network": graph.name, "engine": graph.engine, "config": loaded.name, "macs": network.macs,
         "instructions": len(network.program), "constant_bytes": len(network.constants),
@@ -41,19 +51,17 @@ def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: ar
     _print(summary, layers, loaded.macs_per_cycle)
 
 
-def _check_listing(path: Path) -> None:
+def _check_file(option: str, path: Path) -> None:
     from weft.sim.output import check_writable  # noqa: PLC0415
 
     if path.is_dir():
-        raise WeftError(f"cannot write {path}", where="--listing", why="it is a folder", fix="give the name of a file")
-    check_writable(path.parent, "--listing")
+        raise WeftError(f"cannot write {path}", where=option, why="it is a folder", fix="give the name of a file")
+    check_writable(path.parent, option)
 
 
-def _write_listing(path: Path, program: list[int]) -> None:
-    from weft.gen.assembler import disassemble  # noqa: PLC0415
-
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(disassemble(program))
+    path.write_text(text, encoding="utf-8")
 
 
 def _print(summary: dict[str, Any], layers: list[dict[str, Any]], macs_per_cycle: int) -> None:

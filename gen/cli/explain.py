@@ -80,8 +80,11 @@ def _instruction(instruction: Any) -> dict[str, Any]:
             "opcode": f"{instruction.opcode:#04x}", "meaning": instruction.doc, **({"fields": fields} if fields else {})}
 
 
-def _member(topic: str, kind: str, member: enum.Enum) -> dict[str, Any]:
-    return {"topic": topic, "kind": kind, "number": member.value, "meaning": _comment(member)}
+def _member(topic: str, kind: str, member: enum.IntEnum) -> dict[str, Any]:
+    from weft.gen import isa  # noqa: PLC0415
+
+    meaning = isa.comments(type(member))[member.name] or member.name.replace("_", " ").lower()
+    return {"topic": topic, "kind": kind, "number": member.value, "meaning": meaning}
 
 
 def _option(section: str, option: Any) -> dict[str, Any]:
@@ -100,13 +103,3 @@ def _queue(unit: int) -> str:
 
     return "control" if unit == isa.CONTROL else isa.Unit(unit).name.lower()
 
-
-def _comment(member: enum.Enum) -> str:
-    """The comment that stands beside an enumeration's member: the one place where it is described."""
-    import inspect  # noqa: PLC0415
-
-    for line in inspect.getsource(type(member)).splitlines():
-        code, _, comment = line.partition("#")
-        if code.split("=")[0].strip() == member.name:
-            return comment.strip() or member.name.replace("_", " ").lower()
-    return member.name.replace("_", " ").lower()

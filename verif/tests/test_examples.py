@@ -30,3 +30,11 @@ def test_fusesoc_lint_notices_a_core_that_does_not_fit(tmp_path):
               f"run.CONFIG = 'edge8'; run.main(Path({str(tmp_path)!r}))")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode != 0 and "WIDTH" in done.stdout + done.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("config", ["tiny4", "edge8"])
+def test_driver_passes_its_self_test_and_runs_digits_like_onnxruntime(config, tmp_path):
+    output = run("driver", config, str(tmp_path))
+    assert " checks of the driver, 0 failed" in output
+    assert "10 with the same scores as onnxruntime" in output

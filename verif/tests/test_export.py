@@ -235,7 +235,7 @@ def test_header_compiles_and_encodes_like_the_assembler(exported, tmp_path):
             calls.append(f"    show(weft_{instruction.name.lower()}({', '.join([f'{wait}u', f'{signal}u', *numbers])}));")
             expected.append(f"{isa.encode(instruction.name, wait=wait, signal=signal, **values):032x}")
     (tmp_path / "encode.c").write_text(PROGRAM.replace("CALLS", "\n".join(calls)))
-    subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-I", exported, "encode.c", "-o",
+    subprocess.run([compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-I", exported, "encode.c", "-o",
                     "encode"], cwd=tmp_path, check=True)
     done = subprocess.run([tmp_path / "encode"], capture_output=True, text=True, check=True)
     assert done.stdout.split() == expected
@@ -291,8 +291,8 @@ def test_an_earlier_export_is_replaced_whole(tmp_path):
     (place / "stray").write_text("from an older version")
     export(TINY, place, component=_small())
     assert {path.name for path in place.iterdir()} == {
-        "rtl", "filelist.f", "weft.core", "weft.h", "weft.rdl", "weft.ipxact.xml", "registers", "interface.json", "waivers.vlt",
-        "manifest.json"}
+        "rtl", "filelist.f", "weft.core", "weft.h", "weft_driver.h", "weft_driver.c", "weft.rdl", "weft.ipxact.xml", "registers",
+        "interface.json", "waivers.vlt", "manifest.json"}
     assert [path.name for path in place.parent.iterdir()] == ["out"]
 
 

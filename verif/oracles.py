@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from weft.gen.errors import ToolError
 from weft.gen.frontend.tflite_file import read_model
 
-ARENA_BYTES = 1 << 22  # working memory for tflite-micro
+ARENA_BYTES = 1 << 24  # working memory for tflite-micro: enough for ImageNet networks
 
 
 def _engine(module: str, package: str) -> ModuleType:

@@ -17,6 +17,7 @@ from weft.verif.golden import numerics
 from weft.verif.golden.numerics import Int64
 
 Tensors = dict[str, NDArray[np.int8]]
+Pair = tuple[int, int]
 
 
 def run(graph: Graph, x: NDArray[np.int8]) -> Tensors:
@@ -44,26 +45,31 @@ def _clip(values: Int64, node: Conv | Add | Rescale | MaxPool | AveragePool, zer
     return np.clip(values + zero_point, node.low, node.high).astype(np.int8)
 
 
-def _windows(x: NDArray[Any], kernel: tuple[int, int], node: Conv | MaxPool | AveragePool, fill: float,
-             dilation: tuple[int, int] = (1, 1)) -> NDArray[Any]:
-    """Views (N, OH, OW, C, KH, KW) of x padded with `fill`."""
-    top, left, bottom, right = node.padding
+def windows(x: NDArray[Any], kernel: Pair, stride: Pair, padding: tuple[int, int, int, int], fill: float,
+            dilation: Pair = (1, 1)) -> NDArray[Any]:
+    """Views (N, OH, OW, C, KH, KW) of stacks x (N, H, W, C) padded (top, left, bottom, right) with `fill`."""
+    top, left, bottom, right = padding
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     span = tuple((taps - 1) * gap + 1 for taps, gap in zip(kernel, dilation, strict=True))
     views = sliding_window_view(padded, span, axis=(1, 2))
-    return views[:, ::node.stride[0], ::node.stride[1], :, ::dilation[0], ::dilation[1]]
+    return views[:, ::stride[0], ::stride[1], :, ::dilation[0], ::dilation[1]]
+
+
+def convolve(node: Conv, zero_point: int, x: NDArray[np.int8]) -> Int64:
+    """The accumulators of a convolution over stacks (N, H, W, C), before bias and rescaling. `zero_point` is the input's."""
+    count, height, width, depth = node.weights.shape
+    views = windows(x.astype(np.float64) - zero_point, (height, width), node.stride, node.padding, 0.0, node.dilation)
+    # (G, N * OH * OW, I * KH * KW) @ (G, I * KH * KW, O / G)
+    grouped = views.reshape(-1, node.groups, depth * height * width).transpose(1, 0, 2)
+    matrices = node.weights.astype(np.float64).transpose(0, 3, 1, 2).reshape(node.groups, count // node.groups, -1)
+    sums = (grouped @ matrices.transpose(0, 2, 1)).transpose(1, 0, 2).reshape(*views.shape[:3], count)
+    return numerics.wrap32(sums.astype(np.int64))
 
 
 @compute.register
 def _(node: Conv, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
-    zero_point = graph.tensors[node.inputs[0]].zero_point
-    count, height, width, depth = node.weights.shape
-    windows = _windows(x.astype(np.float64) - zero_point, (height, width), node, 0.0, node.dilation)
-    # (G, N * OH * OW, I * KH * KW) @ (G, I * KH * KW, O / G)
-    grouped = windows.reshape(-1, node.groups, depth * height * width).transpose(1, 0, 2)
-    matrices = node.weights.astype(np.float64).transpose(0, 3, 1, 2).reshape(node.groups, count // node.groups, -1)
-    sums = (grouped @ matrices.transpose(0, 2, 1)).transpose(1, 0, 2).reshape(*windows.shape[:3], count)
-    return _clip(numerics.scale(numerics.wrap32(sums.astype(np.int64)), node.scale), node, node.zero_point)
+    sums = convolve(node, graph.tensors[node.inputs[0]].zero_point, x)
+    return _clip(numerics.scale(sums, node.scale), node, node.zero_point)
 
 
 @compute.register
@@ -79,15 +85,15 @@ def _(node: Rescale, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
 
 @compute.register
 def _(node: MaxPool, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
-    return _clip(_windows(x.astype(np.int64), node.kernel, node, -128).max(axis=(4, 5)), node)
+    return _clip(windows(x, node.kernel, node.stride, node.padding, -128).max(axis=(4, 5)), node)
 
 
 @compute.register
 def _(node: AveragePool, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
-    total = _windows(x.astype(np.int64), node.kernel, node, 0).sum(axis=(4, 5))
+    total = windows(x.astype(np.int64), node.kernel, node.stride, node.padding, 0).sum(axis=(4, 5))
     if node.scale is not None:
         return _clip(numerics.scale(total, node.scale), node, node.zero_point)
-    inside = _windows(np.ones((1, *x.shape[1:3], 1), dtype=np.int64), node.kernel, node, 0).sum(axis=(4, 5))
+    inside = windows(np.ones((1, *x.shape[1:3], 1), dtype=np.int64), node.kernel, node.stride, node.padding, 0).sum(axis=(4, 5))
     divide = numerics.divide_half_up if node.rounding is Rounding.HALF_UP else numerics.divide_half_away
     return _clip(divide(total, inside), node)
 

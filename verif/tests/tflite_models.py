@@ -1,67 +1,9 @@
-"""Small .tflite files for the tests of the TensorFlow Lite front end, written with the schema classes that LiteRT ships."""
+"""`TfliteMaker`, or a skip where the package that writes these tests' models is missing."""
 
-from pathlib import Path
-from typing import Any
-
-import flatbuffers
-import numpy as np
 import pytest
 
-schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="ai-edge-litert writes these tests' models")
+pytest.importorskip("ai_edge_litert.schema_py_generated", reason="ai-edge-litert writes these tests' models")
 
-TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int8": 9}
+from weft.verif.tflite_maker import TfliteMaker
 
-
-class TfliteMaker:
-    """Collects tensors and operators. Tensors are named t0, t1, ..."""
-
-    def __init__(self) -> None:
-        self.model, self.graph = schema.ModelT(), schema.SubGraphT()
-        self.model.version, self.model.buffers, self.model.operatorCodes = 3, [schema.BufferT()], []
-        self.graph.tensors, self.graph.operators, self.graph.inputs, self.graph.outputs = [], [], [], []
-        self.model.subgraphs = [self.graph]
-
-    def tensor(self, shape: Any, scale: Any = None, zero_point: Any = 0, kind: str = "int8", data: np.ndarray | None = None,
-               axis: int = 0) -> int:
-        """Append a tensor and return its index. With `data` it is a constant."""
-        tensor = schema.TensorT()
-        tensor.shape, tensor.type, tensor.name, tensor.buffer = list(shape), TYPES[kind], f"t{len(self.graph.tensors)}", 0
-        if scale is not None:
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale = np.atleast_1d(np.float32(scale))
-            tensor.quantization.zeroPoint = np.broadcast_to(np.int64(zero_point), tensor.quantization.scale.shape)
-            tensor.quantization.quantizedDimension = axis
-        if data is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
-            tensor.buffer = len(self.model.buffers)
-            self.model.buffers.append(buffer)
-        self.graph.tensors.append(tensor)
-        return len(self.graph.tensors) - 1
-
-    def constant(self, data: np.ndarray, scale: Any = None, zero_point: Any = 0) -> int:
-        return self.tensor(data.shape, scale, zero_point, data.dtype.name, data)
-
-    def node(self, operator: str, inputs: list[int], output: int, options: str = "", **fields: Any) -> int:
-        """Append an operator; `options` names its table of the schema, `fields` that table's members."""
-        code = schema.OperatorCodeT()
-        code.builtinCode = getattr(schema.BuiltinOperator, operator)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
-        node = schema.OperatorT()
-        node.opcodeIndex, node.inputs, node.outputs = len(self.model.operatorCodes), inputs, [output]
-        self.model.operatorCodes.append(code)
-        if options:
-            node.builtinOptionsType = getattr(schema.BuiltinOptions, options)
-            node.builtinOptions = getattr(schema, options + "T")()
-            for name, value in fields.items():
-                setattr(node.builtinOptions, name, value)
-        self.graph.operators.append(node)
-        return output
-
-    def save(self, folder: Path, source: int, *outputs: int) -> Path:
-        self.graph.inputs, self.graph.outputs = [source], list(outputs)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(self.model.Pack(builder), b"TFL3")
-        path = folder / "test.tflite"
-        path.write_bytes(bytes(builder.Output()))
-        return path
+__all__ = ["TfliteMaker"]

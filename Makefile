@@ -12,7 +12,7 @@ JOBS    ?= 2
 READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo setup doctor sim verilog test networks lint bench docs clean help
+.PHONY: demo setup doctor sim verilog boards test networks lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
 	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
@@ -34,6 +34,9 @@ sim: $(READY)   ## run MODEL on INPUT with CONFIG on the RTL; results in OUT
 verilog: $(READY)   ## write the Verilog of CONFIG and all that goes with it to OUT
 	$(WEFT) verilog "$(CONFIG)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
+boards: $(READY)   ## list the boards
+	$(WEFT) boards
+
 test: $(READY)   ## all tests, fast and integration, on JOBS processes
 	$(BIN)/pytest -n $(JOBS) $(ARGS)
 
@@ -43,7 +46,7 @@ networks: $(READY)   ## the networks of the tests on all of their inputs; long
 lint: $(READY)   ## ruff and mypy
 	$(BIN)/ruff check .
 	@mkdir -p build/types/weft && for d in hdl gen verif sim fpga; do ln -sfn ../../../$$d build/types/weft/$$d; done
-	MYPYPATH=build/types $(BIN)/mypy -p weft.gen -p weft.sim -p weft.verif.golden
+	MYPYPATH=build/types $(BIN)/mypy -p weft.gen -p weft.sim -p weft.verif.golden -p weft.fpga
 
 bench: $(READY)   ## measure cycles and simulator speed; rewrites the committed table of cycles
 	$(BIN)/python -m weft.sim.bench $(ARGS)

@@ -37,8 +37,14 @@ def convert(component: Component, name: str, *, platform: object = None, asserti
     """
     with _no_garbage_collection():
         design = _design(component, name, platform)
-        _skip_zeros(design)
-        modules = rtlil.parse(amaranth_rtlil.convert_fragment(design, name=name, emit_src=False)[0])
+        skip_zeros(design)
+        text = amaranth_rtlil.convert_fragment(design, name=name, emit_src=False)[0]
+        return from_rtlil(text, design, name, assertions=assertions)
+
+
+def from_rtlil(text: str, design: Design, name: str, *, assertions: bool = False) -> str:
+    """The Verilog of `convert` from what Amaranth's RTLIL back end made of `design`, without source locations."""
+    modules = rtlil.parse(text)
     rtlil.number_ports(modules)
     for module in modules:
         rtlil.number_checks(module)
@@ -75,7 +81,7 @@ def _design(component: Component, name: str, platform: object) -> Design:
     return Fragment.get(component, platform).prepare(ports=ports, hierarchy=(name,))
 
 
-def _skip_zeros(design: Design) -> None:
+def skip_zeros(design: Design) -> None:
     """Forget contents that are all zero, bit by bit the slowest part of a conversion; `relax_memories` drops them anyway."""
     for fragment in design.fragments:
         if isinstance(fragment, MemoryInstance) and not any(fragment._data._init._raw):

@@ -3,22 +3,28 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from weft.sim.report import figures
 from weft.sim.report.svg import si, size
 
-TEMPLATE = Path(__file__).parent / "page.html"
+FOLDER = Path(__file__).parent
+
+
+def environment(*folders: Path) -> Environment:
+    """Templates of `folders` and this one, whose ``base.html`` is the frame of every page."""
+    made = Environment(loader=FileSystemLoader([*folders, FOLDER]), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                       lstrip_blocks=True)
+    made.filters |= {"si": si, "bytes": size, "words": figures.words}
+    return made
 
 
 def render(report: dict[str, Any]) -> str:
     """The page for a report, as text."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"si": si, "bytes": size, "words": figures.words}
     drawn = {name: Markup(getattr(figures, name)(report))
              for name in ("over_time", "unit_shares", "gantt", "roofline", "memory_map")}
-    return environment.from_string(TEMPLATE.read_text()).render(
+    return environment().get_template("page.html").render(
         report=report, figures=drawn, units=figures.UNITS, verdict=verdict(report),
         legend=[state for state in figures.STATES if any(report["units"][unit].get(state) for unit in figures.UNITS)])
 

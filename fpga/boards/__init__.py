@@ -1,0 +1,1 @@
+"""Boards: what `amaranth_boards` does not say about each, and the FPGAs on them."""

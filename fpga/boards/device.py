@@ -1,0 +1,34 @@
+"""The FPGAs: how many blocks of each kind they have."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """One FPGA. Counts are those that nextpnr knows, which a test compares; names are those of `weft.fpga.flow.family`.
+
+    `synth`: Yosys' synthesis command for it. `blocks`: resource -> how many there are. `ram_bits`: bits of one block of each kind of
+    memory that can hold a scratchpad: without parity, because a byte has eight bits.
+    """
+
+    name: str
+    synth: str
+    blocks: dict[str, int]
+    ram_bits: dict[str, int]
+
+    @property
+    def memory_bits(self) -> int:
+        """All bits in block RAM."""
+        return sum(self.blocks[name] * bits for name, bits in self.ram_bits.items())
+
+
+_ECP5 = "synth_lattice -family ecp5"
+_EBR = {"block RAM": 16 << 10}
+
+DEVICES = {device.name: device for device in (
+    Device("LFE5U-85F", _ECP5, {"LUT": 83640, "FF": 83640, "DSP": 156, "block RAM": 208}, _EBR),
+    Device("LFE5UM5G-85F", _ECP5, {"LUT": 83640, "FF": 83640, "DSP": 156, "block RAM": 208}, _EBR),
+    Device("iCE40UP5K", "synth_ice40 -device u -dsp", {"logic cell": 5280, "DSP": 8, "block RAM": 30, "SPRAM": 4},
+           {"block RAM": 4 << 10, "SPRAM": 256 << 10}),
+    Device("iCE40HX8K", "synth_ice40 -device hx", {"logic cell": 7680, "DSP": 0, "block RAM": 32}, {"block RAM": 4 << 10}),
+)}

@@ -1,0 +1,54 @@
+"""A core on a board, as text for the tools: Verilog, pin constraints, and their command lines."""
+
+import dataclasses
+import json
+from fractions import Fraction
+from typing import Any
+
+from weft.fpga.boards.board import Board
+from weft.fpga.flow.family import ECP5, ICE40, Family
+from weft.fpga.flow.top import Core, Top
+from weft.gen import verilog
+
+NAME = "weft"  # top module and stem of all files
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """`hertz`: exact clock. `verilog`, `constraints`: file contents. `place`, `pack`: Amaranth's command lines for the board."""
+
+    hertz: Fraction
+    verilog: str
+    constraints: str
+    place: list[str]
+    pack: list[str]
+
+
+def family_of(board: Board) -> Family:
+    """The family of the board's FPGA."""
+    return ICE40 if board.platform_class().device.startswith("iCE40") else ECP5
+
+
+def make(core: Core, board: Board, mhz: float) -> Design:
+    """Elaborate `core` on `board` with a clock of `mhz`. Raises `WeftError` if the PLL cannot make that."""
+    family, base = family_of(board), board.platform_class()
+
+    class Platform(*family.technology, base):  # type: ignore[misc, valid-type]
+        """The board and its technology; keeps the design, whose Verilog is written by weft's own passes."""
+
+        def toolchain_prepare(self, design: Any, name: str, **options: Any) -> Any:
+            verilog.skip_zeros(design)
+            self.kept = design
+            return super().toolchain_prepare(design, name, **options)
+
+    platform, top = Platform(), Top(core, board, family.pll, mhz)
+    plan = platform.prepare(top, NAME, emit_src=False)
+    text = verilog.from_rtlil(_text(plan, f"{NAME}.il"), platform.kept, NAME)
+    commands = {command[0].split("-")[0]: command for command in json.loads(_text(plan, f"build_{NAME}.json"))["commands"]}
+    return Design(top.hertz, text, _text(plan, f"{NAME}.{family.constraints}"), commands["nextpnr"],
+                  commands["ecppack" if family is ECP5 else "icepack"])
+
+
+def _text(plan: Any, name: str) -> str:
+    content = plan.files[name]
+    return content if isinstance(content, str) else content.decode()

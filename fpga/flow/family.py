@@ -1,0 +1,42 @@
+"""What the open tools need to know about a family of FPGAs."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from weft.fpga.technology.ecp5 import Ecp5
+from weft.fpga.technology.ecp5_pll import Ecp5Pll
+from weft.fpga.technology.ice40_pll import Ice40Pll
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A family of FPGAs.
+
+    `technology`: its forms of components, mixed into the board's platform. `pll`: see `weft.fpga.flow.top`. `flatten`: label of
+    Yosys' synthesis command that flattens. `constraints`, `routed`, `suffix`: suffixes of pin file, result of nextpnr, bitstream. `cells`:
+    resource -> how many of it one cell of a type takes; a resource is what a user counts and what `boards.device` has so many of.
+    `multiplier`: type of the cell that multiplies.
+    """
+
+    name: str
+    technology: tuple[type, ...]
+    pll: Callable[..., Any]
+    flatten: str
+    constraints: str
+    routed: str
+    suffix: str
+    cells: dict[str, dict[str, int]]
+    multiplier: str
+
+
+ECP5 = Family(
+    "ecp5", (Ecp5,), Ecp5Pll, "coarse", "lpf", "config", "bit",
+    {"LUT": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "FF": {"TRELLIS_FF": 1}, "carry": {"CCU2C": 1},
+     "LUT RAM": {"TRELLIS_DPR16X4": 1}, "DSP": {"MULT18X18D": 1}, "block RAM": {"DP16KD": 1, "PDPW16KD": 1}}, "MULT18X18D")
+ICE40 = Family(
+    "ice40", (), Ice40Pll, "flatten", "pcf", "asc", "bin",
+    {"LUT": {"SB_LUT4": 1}, "FF": {f"SB_DFF{kind}": 1 for kind in (
+        "", "E", "SR", "R", "SS", "S", "ESR", "ER", "ESS", "ES", "N", "NE", "NSR", "NR", "NSS", "NS", "NESR", "NER", "NESS", "NES")},
+     "carry": {"SB_CARRY": 1}, "DSP": {"SB_MAC16": 1}, "block RAM": {"SB_RAM40_4K": 1}, "SPRAM": {"SB_SPRAM256KA": 1}}, "SB_MAC16")
+FAMILIES = {family.name: family for family in (ECP5, ICE40)}

@@ -1,0 +1,37 @@
+"""nextpnr and the packer: from cells to a bitstream."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from weft.fpga.flow.design import NAME
+from weft.fpga.flow.family import Family
+from weft.fpga.flow.steps import Done, Steps
+from weft.fpga.flow.tools import PACKERS, PLACERS
+
+REPORT, LOG = "nextpnr.json", f"{NAME}.tim"
+# Timing is judged from the report, so that a slow result can be shown. Chosen by measurement: docs/fpga.md.
+OPTIONS = ("--timing-allow-fail",)
+PHASES = {"Info: Packing": "packing", "Info: Running main analytical": "placing", "Info: Running simulated": "refining",
+          "Info: Routing": "routing", "Info: Critical path": "analysing"}
+
+
+def place(steps: Steps, family: Family, command: list[str], netlist: Path, constraints: str, seed: int,
+          tell: Callable[[str], None] = lambda text: None) -> Done:
+    """Place and route. `command` is Amaranth's for the board; `tell` gets the phase. Raises `ToolFailure`."""
+    tool = PLACERS[family.name]
+    arguments = [argument for argument in command[1:] if argument != "--quiet"] + [*OPTIONS, "--seed", str(seed), "--report", REPORT]
+
+    def line(text: str) -> None:
+        for begin, phase in PHASES.items():
+            if text.startswith(begin):
+                tell(phase)
+
+    return steps.make("placement", {f"{NAME}.json": netlist, f"{NAME}.{family.constraints}": constraints},
+                      (f"{NAME}.{family.routed}", REPORT, LOG), lambda folder: tool.run(arguments, folder, line), tool.version, *arguments)
+
+
+def pack(steps: Steps, family: Family, command: list[str], routed: Path) -> Done:
+    """Write the bitstream. `command` is Amaranth's for the board."""
+    tool = PACKERS[family.name]
+    return steps.make("bitstream", {f"{NAME}.{family.routed}": routed}, (f"{NAME}.{family.suffix}",),
+                      lambda folder: tool.run(command[1:], folder), tool.version, *command[1:])

@@ -1,0 +1,42 @@
+"""Yosys: from Verilog to the cells of an FPGA."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from weft.fpga.boards.device import Device
+from weft.fpga.flow.design import NAME
+from weft.fpga.flow.family import Family
+from weft.fpga.flow.steps import Done, Steps
+from weft.fpga.flow.tools import YOSYS
+
+NETLIST, VERILOG, MEMORIES, EMULATION, LOG = f"{NAME}.json", f"{NAME}_netlist.v", "memories.txt", "emulation.txt", "yosys.log"
+RESULTS = (NETLIST, VERILOG, MEMORIES, EMULATION, LOG)
+
+# Flattened, because only so logic is shared and moved across borders; `-scopename` keeps the instance that each register comes
+# from. Memories are mapped with debug messages on, which say what Yosys adds around a block (`weft.fpga.flow.memories`), and the
+# cells that it adds for collisions are listed too, before later passes take them apart.
+SCRIPT = """read_verilog {name}.v
+{synth} -top {name} -run begin:{flatten}
+proc
+flatten -scopename
+{synth} -top {name} -run {flatten}:map_ram
+tee -q -o {memories} debug {synth} -top {name} -run map_ram:map_ffram
+tee -q -o {emulation} select -list {name}/c:*emulate_transparency* {name}/c:*emulate_read_first*
+{synth} -top {name} -run map_ffram:
+write_json {netlist}
+write_verilog -noattr {verilog}
+"""
+
+
+def script(family: Family, device: Device) -> str:
+    """Yosys' commands."""
+    return SCRIPT.format(name=NAME, synth=device.synth, flatten=family.flatten, memories=MEMORIES, emulation=EMULATION, netlist=NETLIST,
+                         verilog=VERILOG)
+
+
+def synthesise(steps: Steps, family: Family, device: Device, verilog: Path, tell: Callable[[str], None] = lambda text: None) -> Done:
+    """Map `verilog`, whose top is `NAME`, to cells of `device`. `tell` gets the pass that runs."""
+    def run(folder: Path) -> None:
+        YOSYS.run(["-l", LOG, "synthesis.ys"], folder, lambda text: tell(text) if "Executing" in text else None)
+
+    return steps.make("synthesis", {f"{NAME}.v": verilog, "synthesis.ys": script(family, device)}, RESULTS, run, YOSYS.version)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Callable
 from fractions import Fraction
@@ -94,14 +95,16 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     tool is missing, `MismatchError` after writing everything if the clock is too slow: then without the bitstream unless
     `options.keep`.
     """
+    mhz = board.mhz if options.mhz is None else options.mhz
     if options.seed not in SEEDS:
         raise WeftError(f"--seed {options.seed}", where="command line", why="nextpnr takes seeds from 1 to 2147483647", fix="use 1")
+    if not math.isfinite(mhz):
+        raise WeftError(f"--freq {mhz}", where="command line", why="a frequency is a number of MHz", fix=f"use {board.mhz:g}")
     family = design.family_of(board)
     check_tools(family)
     check_writable(out)
     check_writable(steps_folder(), "$WEFT_CACHE")
     check_memory(config, board)
-    mhz = board.mhz if options.mhz is None else options.mhz
     steps = Steps(steps_folder(), lambda name: tell(name, ""), done)
     made = synthesised(core, board, mhz, steps, tell)
     check_fits(made.units, config, board)

@@ -8,6 +8,7 @@ from typing import Any
 from weft.fpga.boards.board import Board
 from weft.fpga.flow.family import ECP5, ICE40, Family
 from weft.fpga.flow.top import Core, Top
+from weft.fpga.technology.pll import MHZ, closest
 from weft.gen import verilog
 
 NAME = "weft"  # top module and stem of all files
@@ -41,11 +42,16 @@ def make(core: Core, board: Board, mhz: float) -> Design:
             self.kept = design
             return super().toolchain_prepare(design, name, **options)
 
-    platform, top = Platform(), Top(core, board, family.pll, mhz)
-    plan = platform.prepare(top, NAME, emit_src=False)
+    platform = Platform()
+    input_hz = Fraction(platform.default_clk_frequency)
+    pll, hertz = None, input_hz
+    if Fraction(str(mhz)) * MHZ != input_hz:
+        setting = closest(family.settings(input_hz), mhz, input_hz, family.output, board.title)
+        pll, hertz = (family.pll, setting), setting.hertz
+    plan = platform.prepare(Top(core, board, pll, hertz), NAME, emit_src=False)
     text = verilog.from_rtlil(_text(plan, f"{NAME}.il"), platform.kept, NAME)
     commands = {command[0].split("-")[0]: command for command in json.loads(_text(plan, f"build_{NAME}.json"))["commands"]}
-    return Design(top.hertz, text, _text(plan, f"{NAME}.{family.constraints}"), commands["nextpnr"],
+    return Design(hertz, text, _text(plan, f"{NAME}.{family.constraints}"), commands["nextpnr"],
                   commands["ecppack" if family is ECP5 else "icepack"])
 
 

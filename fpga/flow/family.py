@@ -2,26 +2,29 @@
 
 import dataclasses
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+from weft.fpga.technology import ecp5_pll, ice40_pll
 from weft.fpga.technology.ecp5 import Ecp5
-from weft.fpga.technology.ecp5_pll import Ecp5Pll
-from weft.fpga.technology.ice40_pll import Ice40Pll
+from weft.fpga.technology.pll import Range, Setting
 
 
 @dataclasses.dataclass(frozen=True)
 class Family:
     """A family of FPGAs.
 
-    `technology`: its forms of components, mixed into the board's platform. `pll`: see `weft.fpga.flow.top`. `flatten`: label of
-    Yosys' synthesis command that flattens. `constraints`, `routed`, `suffix`: suffixes of pin file, result of nextpnr, bitstream. `cells`:
-    resource -> how many of it one cell of a type takes; a resource is what a user counts and what `boards.device` has so many of.
-    `multiplier`: type of the cell that multiplies.
+    `technology`: its forms of components, mixed into the board's platform. `pll`, `settings`, `output`: its PLL, the clocks that it
+    makes from one of so many Hz, and their range. `flatten`: label of Yosys' synthesis command that flattens. `constraints`,
+    `routed`, `suffix`: suffixes of pin file, result of nextpnr, bitstream. `cells`: resource -> how many of it one cell of a type takes;
+    a resource is what a user counts and what `boards.device` has so many of. `multiplier`: type of the cell that multiplies.
     """
 
     name: str
     technology: tuple[type, ...]
     pll: Callable[..., Any]
+    settings: Callable[[Fraction], list[Setting]]
+    output: Range
     flatten: str
     constraints: str
     routed: str
@@ -31,11 +34,11 @@ class Family:
 
 
 ECP5 = Family(
-    "ecp5", (Ecp5,), Ecp5Pll, "coarse", "lpf", "config", "bit",
+    "ecp5", (Ecp5,), ecp5_pll.Ecp5Pll, ecp5_pll.settings, ecp5_pll.OUTPUT, "coarse", "lpf", "config", "bit",
     {"LUT": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "FF": {"TRELLIS_FF": 1}, "carry": {"CCU2C": 1},
      "LUT RAM": {"TRELLIS_DPR16X4": 1}, "DSP": {"MULT18X18D": 1}, "block RAM": {"DP16KD": 1, "PDPW16KD": 1}}, "MULT18X18D")
 ICE40 = Family(
-    "ice40", (), Ice40Pll, "flatten", "pcf", "asc", "bin",
+    "ice40", (), ice40_pll.Ice40Pll, ice40_pll.settings, ice40_pll.OUTPUT, "flatten", "pcf", "asc", "bin",
     {"LUT": {"SB_LUT4": 1}, "FF": {f"SB_DFF{kind}": 1 for kind in (
         "", "E", "SR", "R", "SS", "S", "ESR", "ER", "ESS", "ES", "N", "NE", "NSR", "NR", "NSS", "NS", "NESR", "NER", "NESS", "NES")},
      "carry": {"SB_CARRY": 1}, "DSP": {"SB_MAC16": 1}, "block RAM": {"SB_RAM40_4K": 1}, "SPRAM": {"SB_SPRAM256KA": 1}}, "SB_MAC16")

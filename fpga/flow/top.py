@@ -10,6 +10,7 @@ from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.lib import io
 
 from weft.fpga.boards.board import Board
+from weft.fpga.technology.pll import Setting
 
 CORE = "image"  # instance of the core, the root of all source names in reports
 
@@ -33,20 +34,17 @@ class Top(Elaboratable):
     ----------
     core: what goes on the board.
     board: the board.
-    pll: makes the clock generator of the technology: (clock in Hz, wanted MHz, board's name, pad=port of the clock's pin).
-    mhz: wanted clock. The board's own frequency means no PLL.
-
-    `hertz` is the exact frequency, known after elaboration.
+    pll: the technology's PLL, and its setting; None for the board's own clock as it is.
+    hertz: the exact frequency.
     """
 
-    def __init__(self, core: Core, board: Board, pll: Callable[..., Any], mhz: float) -> None:
-        self._core, self._board, self._pll, self._mhz = core, board, pll, mhz
-        self.hertz = Fraction(0)
+    def __init__(self, core: Core, board: Board, pll: tuple[Callable[..., Any], Setting] | None, hertz: Fraction) -> None:
+        self._core, self._board, self._pll, self._hertz = core, board, pll, hertz
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         clock, good = self._clock(m, platform)
-        m.submodules[CORE] = core = self._core.make(self.hertz)
+        m.submodules[CORE] = core = self._core.make(self._hertz)
         m.d.comb += [core.clk.eq(clock), core.rst.eq(~good)]
         self._uart(m, platform, core)
         self._leds(m, platform, core)
@@ -54,16 +52,16 @@ class Top(Elaboratable):
 
     def _clock(self, m: Module, platform: Any) -> tuple[Signal, Signal]:
         """The clock and whether it is good: locked, and the board's reset button not pressed."""
-        port, input_hz = platform.request(platform.default_clk, dir="-"), Fraction(platform.default_clk_frequency)
+        port = platform.request(platform.default_clk, dir="-")
         good = Signal()
-        if Fraction(str(self._mhz)) * 1_000_000 == input_hz:
+        if self._pll is None:
             m.submodules.input = buffer = io.Buffer("i", port)
-            clock, locked, self.hertz = Signal(), C(1), input_hz
-            m.d.comb += clock.eq(buffer.i)
+            clock, locked = buffer.i, C(1)
         else:
+            kind, setting = self._pll
             pad = {"pad": port} if self._board.clock_on_pll_pad else {}
-            m.submodules.pll = pll = self._pll(input_hz, self._mhz, self._board.name, **pad)
-            clock, locked, self.hertz = pll.o, pll.locked, pll.hertz
+            m.submodules.pll = pll = kind(setting, **pad)
+            clock, locked = pll.o, pll.locked
             if not pad:
                 m.submodules.input = buffer = io.Buffer("i", port)
                 m.d.comb += pll.i.eq(buffer.i)

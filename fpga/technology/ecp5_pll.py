@@ -5,7 +5,7 @@ from fractions import Fraction
 from amaranth import C, Elaboratable, Module, Signal
 from amaranth.hdl import Instance
 
-from weft.fpga.technology.pll import Range, Setting, closest
+from weft.fpga.technology.pll import Range, Setting
 
 # Lattice FPGA-DS-02012 (ECP5 data sheet), table "sysCLOCK PLL Timing", and FPGA-TN-02200 (PLL usage guide) for the dividers.
 INPUT, DETECTOR, OSCILLATOR, OUTPUT = Range(8, 400), Range(10, 400), Range(400, 800), Range(3.125, 400)
@@ -29,14 +29,10 @@ def settings(input_hz: Fraction) -> list[Setting]:
 
 
 class Ecp5Pll(Elaboratable):
-    """A clock of `mhz`, or the nearest that the PLL makes, from one of `input_hz`.
+    """A clock as `setting` says. `i`: the clock that comes in. `o`: the clock. `locked`: `o` has its frequency."""
 
-    `i`: the clock that comes in, a signal. `o`: the clock. `locked`: `o` has its frequency. `hertz`: its exact frequency.
-    """
-
-    def __init__(self, input_hz: Fraction, mhz: float, where: str) -> None:
-        self._setting = closest(settings(input_hz), mhz, input_hz, OUTPUT, where)
-        self.hertz = self._setting.hertz
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
         self.i = Signal()
         self.o = Signal()
         self.locked = Signal()

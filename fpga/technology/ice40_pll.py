@@ -6,7 +6,7 @@ from amaranth import C, Elaboratable, Module, Signal
 from amaranth.hdl import Instance
 from amaranth.lib import io
 
-from weft.fpga.technology.pll import MHZ, Range, Setting, closest
+from weft.fpga.technology.pll import MHZ, Range, Setting
 
 # Lattice FPGA-DS-02029 (iCE40 LP/HX data sheet) and FPGA-DS-02008 (iCE40 UltraPlus data sheet), "sysCLOCK PLL Timing"; FPGA-TN-02052
 # (PLL usage guide) for the dividers.
@@ -32,15 +32,11 @@ def settings(input_hz: Fraction) -> list[Setting]:
 
 
 class Ice40Pll(Elaboratable):
-    """A clock of `mhz`, or the nearest that the PLL makes, from one of `input_hz`.
+    """A clock as `setting` says. `i`: the clock that comes in; with `pad`, the port of its pin, the PLL's own input takes it
+    instead. `o`: the clock, on a global line. `locked`: `o` has its frequency."""
 
-    `i`: the clock that comes in: a signal, or with `pad` the port of its pin, which then is the PLL's own input. `o`: the
-    clock, on a global line. `locked`: `o` has its frequency. `hertz`: its exact frequency.
-    """
-
-    def __init__(self, input_hz: Fraction, mhz: float, where: str, *, pad: io.SingleEndedPort | None = None) -> None:
-        self._setting, self._pad = closest(settings(input_hz), mhz, input_hz, OUTPUT, where), pad
-        self.hertz = self._setting.hertz
+    def __init__(self, setting: Setting, *, pad: io.SingleEndedPort | None = None) -> None:
+        self._setting, self._pad = setting, pad
         self.i = Signal()
         self.o = Signal()
         self.locked = Signal()

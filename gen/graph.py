@@ -75,7 +75,7 @@ class Conv(Node):
 
 @dataclasses.dataclass(frozen=True)
 class Add(Node):
-    """y = clip(scale(scale_a(a) + scale_b(b)) + zero_point, low, high); equal shapes."""
+    """y = clip(scale(scale_a(a) + scale_b(b)) + zero_point, low, high). b's shape is a's, or (1, 1, C), or (1, 1, 1)."""
 
     scale_a: Scale
     scale_b: Scale
@@ -94,6 +94,24 @@ class Rescale(Node):
     zero_point: int
     low: int
     high: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Multiply(Node):
+    """y = clip(scale((a - zero point of a) * (b - zero point of b)) + zero_point, low, high). b's shape is a's, or (1, 1, C), or
+    (1, 1, 1)."""
+
+    scale: Scale
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Table(Node):
+    """Any function of one operand: y = values[x + 128], int8 (256,)."""
+
+    values: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

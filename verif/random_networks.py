@@ -8,11 +8,13 @@ from weft.gen.graph import (
     Conv,
     Graph,
     MaxPool,
+    Multiply,
     Node,
     Rescale,
     Reshape,
     Scale,
     Softmax,
+    Table,
     Tensor,
 )
 from weft.gen.isa import Rounding
@@ -67,11 +69,10 @@ class RandomNetwork:
     # -- operators --------------------------------------------------------------------------------------
     def _append(self, source: str) -> str:
         height, width, _ = self.tensors[source].shape
-        choices = [self._conv, self._conv, self._conv, self._rescale]
+        choices = [self._conv, self._conv, self._conv, self._rescale, self._table, self._multiply]
         if height * width > 1:
             choices += [self._max_pool, self._average_pool]
-        same = [name for name, tensor in self.tensors.items() if tensor.shape == self.tensors[source].shape and name != source]
-        if same:
+        if self._partners(source):
             choices += [self._add] * 3
         return choices[self._int(0, len(choices) - 1)](source)
 
@@ -107,11 +108,17 @@ class RandomNetwork:
             low=low, high=high, stride=stride, dilation=dilation, padding=padding, groups=groups))
         return name
 
-    def _add(self, source: str) -> str:
+    def _partners(self, source: str) -> list[str]:
+        """Tensors that can be the second operand of a sum with `source`."""
         shape = self.tensors[source].shape
-        other = [name for name, tensor in self.tensors.items() if tensor.shape == shape and name != source]
-        partner, name = other[self._int(0, len(other) - 1)], self._name()
-        inputs = (source, partner) if self.rng.random() < 0.5 else (partner, source)
+        return [name for name, tensor in self.tensors.items()
+                if name != source and tensor.shape in (shape, (1, 1, 1), (1, 1, shape[2]))]
+
+    def _add(self, source: str) -> str:
+        shape, partners = self.tensors[source].shape, self._partners(source)
+        partner, name = partners[self._int(0, len(partners) - 1)], self._name()
+        equal = self.tensors[partner].shape == shape
+        inputs = (source, partner) if not equal or self.rng.random() < 0.5 else (partner, source)
         self._tensor(name, shape)
 
         def operand(tensor: str) -> Scale:
@@ -123,6 +130,28 @@ class RandomNetwork:
             name=name, source="ADD", inputs=inputs, output=name, scale_a=operand(inputs[0]), scale_b=operand(inputs[1]),
             scale=Scale(multiplier=self._int(1 << 30, (1 << 31) - 1), right=31 + 19, rounding=Rounding.DOUBLE),
             zero_point=self.tensors[name].zero_point, low=low, high=high))
+        return name
+
+    def _multiply(self, source: str) -> str:
+        """With another tensor, or with the source's own mean as squeeze-and-excitation does."""
+        shape, partners = self.tensors[source].shape, self._partners(source)
+        if partners and self.rng.random() < 0.7:
+            partner = partners[self._int(0, len(partners) - 1)]
+        else:
+            partner = self._tensor(self._name(), (1, 1, shape[2]))
+            self.nodes.append(AveragePool(name=partner, source="MEAN", inputs=(source,), output=partner, kernel=shape[:2],
+                                          stride=(1, 1), padding=(0, 0, 0, 0)))
+        name = self._tensor(self._name(), shape)
+        low, high = self._clamp()
+        self.nodes.append(Multiply(
+            name=name, source="MUL", inputs=(source, partner), output=name, zero_point=self.tensors[name].zero_point, low=low, high=high,
+            scale=Scale(multiplier=self._int(1 << 30, (1 << 31) - 1), right=31 + self._int(4, 7), rounding=Rounding.DOUBLE)))
+        return name
+
+    def _table(self, source: str) -> str:
+        name = self._tensor(self._name(), self.tensors[source].shape)
+        self.nodes.append(Table(name=name, source="TANH", inputs=(source,), output=name,
+                                values=self.rng.integers(-128, 128, 256).astype(np.int8)))
         return name
 
     def _rescale(self, source: str) -> str:

@@ -76,7 +76,8 @@ class Compilation:
         bands = []
         for index, first in enumerate(range(0, height, rows)):
             last = min(first + rows, height) - 1
-            inputs = tuple(self._operand(step, name, index, input_rows(node, first, last)) for name in node.inputs)
+            inputs = tuple(self._operand(step, name, index, input_rows(node, self.simple.tensors[name], first, last))
+                           for name in node.inputs)
             bands.append(Band(inputs, self._operand(step, node.output, index, (first, last)), first, last))
         return bands
 
@@ -118,7 +119,7 @@ class Compilation:
         """Whether the addition after convolution `index` can follow it tile by tile, so that the matrix unit need not wait for
         the whole of it: everything on chip in one band."""
         rows = self.plan.band_rows
-        return fusible(self.simple.nodes, index) and index not in rows and index + 1 not in rows
+        return fusible(self.simple, index) and index not in rows and index + 1 not in rows
 
     def _epilogue(self, index: int) -> Epilogue:
         """Emits addition `index` for one tile of output channels, in the tile's own accumulator lines: another slot would put

@@ -7,28 +7,33 @@ from weft.gen.compiler.memory import Buffer, place
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Softmax
+from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Softmax, Tensor
 
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
 
 
-def input_rows(node: Node, first: int, last: int) -> tuple[int, int]:
-    """Rows of the inputs that output rows first .. last need; padding rows included (may be negative)."""
+def input_rows(node: Node, source: Tensor, first: int, last: int) -> tuple[int, int]:
+    """Rows of input `source` that output rows first .. last need; padding rows included (may be negative)."""
     if isinstance(node, Conv):
         top, reach = node.padding[0], (node.weights.shape[1] - 1) * node.dilation[0]
     elif isinstance(node, MaxPool | AveragePool):
         top, reach = node.padding[0], node.kernel[0] - 1
+    elif source.shape[0] == 1:
+        return 0, 0  # of one row, or the same for all rows
     else:
         return first, last
     return first * node.stride[0] - top, last * node.stride[0] - top + reach
 
 
-def fusible(nodes: list[Node], step: int) -> bool:
+def fusible(simple: Simplified, step: int) -> bool:
     """Whether an addition follows convolution `step` and reads its result, so that it may go tile by tile behind it. Its output
     is then written while the convolution still reads its input."""
+    nodes, tensors = simple.nodes, simple.tensors
     if step < 0 or step + 1 >= len(nodes):
         return False
-    return isinstance(nodes[step], Conv) and isinstance(nodes[step + 1], Add) and nodes[step].output in nodes[step + 1].inputs
+    conv, add = nodes[step : step + 2]
+    return (isinstance(conv, Conv) and isinstance(add, Add) and conv.output in add.inputs
+            and len({tensors[name].shape for name in (*add.inputs, add.output)}) == 1)
 
 
 @dataclasses.dataclass
@@ -62,7 +67,7 @@ class Planner:
                 if isinstance(node, Conv):
                     halo = conv_halo(node, simple.tensors[root], simple.tensors[node.output])
                     self.halo[root] = self.halo.get(root, Halo()).union(halo)
-            if fusible(simple.nodes, step - 1):
+            if fusible(simple, step - 1):
                 self.born[node.output] = step - 1
 
     def layout(self, name: str) -> Layout:
@@ -81,7 +86,7 @@ class Planner:
         halo = self.halo.get(name, Halo())
         if name == node.output:
             return Layout(tensor, self.config.line_bytes, aligned=True, rows=min(output_rows, tensor.shape[0]))
-        first, last = input_rows(node, 0, output_rows - 1)
+        first, last = input_rows(node, tensor, 0, output_rows - 1)
         side = Halo(0, halo.left, 0, halo.right)
         return Layout(tensor, self.config.line_bytes, side, True, rows=last - first + 1)
 

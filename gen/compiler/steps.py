@@ -10,8 +10,8 @@ from weft.gen.compiler.constants import Block
 class Step:
     """`emit(lines)` appends the step's instructions; `lines[i]` is the scratchpad line of `blocks[i]`.
 
-    Constants are fetched ahead of the step in program order and their space is free again after it. An `early` step depends
-    on nothing but its constants and may move up to where the unit has time.
+    Constants are fetched ahead of the step in program order and their space is free again after it. An `early` step, the
+    loading of a table, depends on nothing but its constants and may move up to where the unit has time.
     """
 
     emit: Callable[[list[int]], None]

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from weft.gen.errors import WeftError
 from weft.gen.frontend.builder import GraphBuilder, hold_shape
 from weft.gen.frontend.ends import UNSIGNED_OFFSET
@@ -39,11 +41,23 @@ class TfliteContext:
         require(len(operator.outputs) == 1, f"{len(operator.outputs)} outputs")
         return self.model.tensors[operator.outputs[0]]
 
+    def constant_activation(self, source: FileTensor) -> tuple[Tensor, np.ndarray | None]:
+        """As `activation`, but a constant is allowed too: its description, and its held values in H, W, C order."""
+        if source.data is None:
+            return self.activation(source), None
+        described = self.describe(source, self.kinds)
+        return described, source.data.reshape(-1).astype(np.int64) - UNSIGNED_OFFSET * described.unsigned
+
     def activation(self, source: FileTensor, kinds: tuple[str, ...] | None = None) -> Tensor:
         """The graph's tensor for an activation of one of the types `kinds`, by default those that the engine computes with."""
         kinds = kinds or self.kinds
         require(source.data is None, f"operand {source.name!r} is a constant")
         require(source.name not in self.padded, f"operand {source.name!r} comes from PAD, which only convolutions can take in")
+        return self.builder.tensor(self.describe(source, kinds))
+
+    @staticmethod
+    def describe(source: FileTensor, kinds: tuple[str, ...]) -> Tensor:
+        """Shape and quantisation of a tensor of one of the types `kinds`."""
         require(source.type in kinds, f"tensor {source.name!r} is {source.type}, not {' or '.join(kinds)}: quantise the network to int8")
         require(source.scales.size == 1, f"tensor {source.name!r} has {source.scales.size} scales, an activation has one")
         require(source.scales[0] > 0, f"tensor {source.name!r} has scale {source.scales[0]:g}")
@@ -51,7 +65,7 @@ class TfliteContext:
         unsigned = source.type == "uint8"
         zero_point = int(source.zero_points[0]) - UNSIGNED_OFFSET * unsigned
         require(-128 <= zero_point <= 127, f"tensor {source.name!r} has zero point {int(source.zero_points[0])}")
-        return self.builder.tensor(Tensor(source.name, hold_shape(source.shape, LAYOUT), float(source.scales[0]), zero_point, unsigned))
+        return Tensor(source.name, hold_shape(source.shape, LAYOUT), float(source.scales[0]), zero_point, unsigned)
 
     def channels(self, source: FileTensor) -> int:
         """Of an activation, or of one that PAD has grown."""

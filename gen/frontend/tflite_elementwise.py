@@ -1,15 +1,20 @@
 """TensorFlow Lite operators that work element by element, and softmax, as graph nodes. Formulas: the reference kernels."""
 
+import dataclasses
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weft.gen.frontend import function_tables as tables
 from weft.gen.frontend import tflite_parts as parts
+from weft.gen.frontend.gemmlowp import multiply_by_quantized_multiplier
 from weft.gen.frontend.multiplier import double_scale
 from weft.gen.frontend.refusal import require
 from weft.gen.frontend.softmax_table import exponential_table
 from weft.gen.frontend.tflite_file import FileOperator
-from weft.gen.graph import Add, Rescale, Reshape, Scale, Softmax, Tensor
+from weft.gen.graph import Add, Multiply, Rescale, Reshape, Scale, Softmax, Table, Tensor
 
 if TYPE_CHECKING:
     from weft.gen.frontend.tflite import TfliteContext
@@ -17,15 +22,80 @@ if TYPE_CHECKING:
 ADD_LEFT_SHIFT = 20  # bits that the reference ADD gains before it rounds
 
 
-def add(context: "TfliteContext", operator: FileOperator) -> None:
-    a, b = (context.activation(context.input(operator, position)) for position in (0, 1))
+def _operands(context: "TfliteContext", operator: FileOperator) -> tuple[Tensor, Tensor, np.ndarray | None, Tensor]:
+    """Operands a and b with the larger one first, b's held values if it is a constant, and the output."""
+    files = [context.input(operator, position) for position in (0, 1)]
     y = context.activation(context.output(operator))
-    require(a.shape == b.shape == y.shape, f"shapes {list(a.shape)} and {list(b.shape)} differ")
+    if files[0].data is not None or math.prod(files[0].shape) < math.prod(files[1].shape):
+        files.reverse()
+    a, (b, values) = context.activation(files[0]), context.constant_activation(files[1])
+    require(a.shape == y.shape, f"shapes {list(files[0].shape)} and {list(files[1].shape)} give {list(context.output(operator).shape)}")
+    channels = y.shape[2]
+    if values is not None:
+        require(b.shape in ((1, 1, 1), (1, 1, channels)),
+                f"constant of shape {list(files[1].shape)} is neither one number nor one for each channel of {list(files[0].shape)}")
+    require(b.shape in (y.shape, (1, 1, 1), (1, 1, channels)),
+            f"shape {list(files[1].shape)} is neither {list(files[0].shape)} nor one number, nor one for each channel")
+    return a, b, values, y
+
+
+def add(context: "TfliteContext", operator: FileOperator) -> None:
+    """Both operands on a common scale with 20 bits more."""
+    a, b, values, y = _operands(context, operator)
     twice = 2 * max(a.scale, b.scale)
     low, high = parts.fused(operator, 0, y)
     scale_a, scale_b = (double_scale(t.scale / twice, -t.zero_point, ADD_LEFT_SHIFT) for t in (a, b))
-    context.builder.node(Add(operator.name, operator.operator, (a.name, b.name), y.name, scale_a, scale_b,
-                             double_scale(twice / ((1 << ADD_LEFT_SHIFT) * y.scale)), y.zero_point, low, high))
+    scale = double_scale(twice / ((1 << ADD_LEFT_SHIFT) * y.scale))
+    if values is None:
+        context.builder.node(Add(operator.name, operator.operator, (a.name, b.name), y.name, scale_a, scale_b, scale, y.zero_point, low,
+                                 high))
+        return
+    shift = int(scale_b.right) - 31
+    terms = [multiply_by_quantized_multiplier((int(value) - b.zero_point) << ADD_LEFT_SHIFT, int(scale_b.multiplier), -shift)
+             for value in values]
+    second = dataclasses.replace(scale, pre=terms[0] if len(terms) == 1 else np.array(terms, dtype=np.int32))
+    context.builder.node(Rescale(operator.name, operator.operator, (a.name,), y.name, scale_a, second, y.zero_point, low, high))
+
+
+def mul(context: "TfliteContext", operator: FileOperator) -> None:
+    a, b, values, y = _operands(context, operator)
+    low, high = parts.fused(operator, 0, y)
+    scale = double_scale(float(np.float32(a.scale) * np.float32(b.scale)) / y.scale)
+    if values is None:
+        context.builder.node(Multiply(operator.name, operator.operator, (a.name, b.name), y.name, scale, y.zero_point, low, high))
+        return
+    factors = values.astype(np.int32) - b.zero_point
+    first = Scale(multiplier=int(factors[0]) if factors.size == 1 else factors, pre=-a.zero_point)
+    context.builder.node(Rescale(operator.name, operator.operator, (a.name,), y.name, first, scale, y.zero_point, low, high))
+
+
+def _table(context: "TfliteContext", operator: FileOperator, function: Callable[[Tensor, Tensor], np.ndarray]) -> None:
+    x, y = parts.unary(context, operator)
+    context.builder.node(Table(operator.name, operator.operator, (x.name,), y.name, function(x, y)))
+
+
+def logistic(context: "TfliteContext", operator: FileOperator) -> None:
+    _table(context, operator, lambda x, y: tables.logistic_table(x, y, context.rounding))
+
+
+def tanh(context: "TfliteContext", operator: FileOperator) -> None:
+    _table(context, operator, lambda x, y: tables.tanh_table(x, y, context.rounding))
+
+
+def elu(context: "TfliteContext", operator: FileOperator) -> None:
+    _table(context, operator, tables.elu_table)
+
+
+def absolute(context: "TfliteContext", operator: FileOperator) -> None:
+    _table(context, operator, lambda x, y: tables.absolute_table(x, y, context.rounding))
+
+
+def hard_swish(context: "TfliteContext", operator: FileOperator) -> None:
+    _table(context, operator, tables.hard_swish_table)
+
+
+def leaky_relu(context: "TfliteContext", operator: FileOperator) -> None:
+    _table(context, operator, lambda x, y: tables.leaky_relu_table(x, y, float(operator.option(0, "float32", 0.0)), context.rounding))
 
 
 def _rescale(context: "TfliteContext", operator: FileOperator, x: Tensor, y: Tensor, low: int, high: int) -> None:

@@ -4,12 +4,26 @@ Each takes the context and one operator and raises `Unsupported` where it cannot
 """
 
 from weft.gen.frontend.tflite_conv import conv_2d, depthwise_conv_2d, fully_connected
-from weft.gen.frontend.tflite_elementwise import add, dequantize, quantize, relu, softmax
+from weft.gen.frontend.tflite_elementwise import (
+    absolute,
+    add,
+    dequantize,
+    elu,
+    hard_swish,
+    leaky_relu,
+    logistic,
+    mul,
+    quantize,
+    relu,
+    softmax,
+    tanh,
+)
 from weft.gen.frontend.tflite_pool import average_pool_2d, max_pool_2d, mean
 from weft.gen.frontend.tflite_shape import pad, reshape
 
 CONVERTERS = {
-    "ADD": add, "AVERAGE_POOL_2D": average_pool_2d, "CONV_2D": conv_2d, "DEPTHWISE_CONV_2D": depthwise_conv_2d, "DEQUANTIZE": dequantize,
-    "FULLY_CONNECTED": fully_connected, "MAX_POOL_2D": max_pool_2d, "MEAN": mean, "PAD": pad, "PADV2": pad, "QUANTIZE": quantize,
-    "RELU": relu, "RELU6": relu, "RELU_N1_TO_1": relu, "RESHAPE": reshape, "SOFTMAX": softmax,
+    "ABS": absolute, "ADD": add, "AVERAGE_POOL_2D": average_pool_2d, "CONV_2D": conv_2d, "DEPTHWISE_CONV_2D": depthwise_conv_2d,
+    "DEQUANTIZE": dequantize, "ELU": elu, "FULLY_CONNECTED": fully_connected, "HARD_SWISH": hard_swish, "LEAKY_RELU": leaky_relu,
+    "LOGISTIC": logistic, "MAX_POOL_2D": max_pool_2d, "MEAN": mean, "MUL": mul, "PAD": pad, "PADV2": pad, "QUANTIZE": quantize,
+    "RELU": relu, "RELU6": relu, "RELU_N1_TO_1": relu, "RESHAPE": reshape, "SOFTMAX": softmax, "TANH": tanh,
 }

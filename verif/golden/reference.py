@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Rescale, Reshape, Softmax
+from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Multiply, Node, Rescale, Reshape, Softmax, Table
 from weft.gen.isa import Rounding
 from weft.verif.golden import numerics
 from weft.verif.golden.numerics import Int64
@@ -41,7 +41,7 @@ def compute(node: Node, graph: Graph, *inputs: NDArray[np.int8]) -> NDArray[np.i
     raise TypeError(f"{node.name}: no reference for {type(node).__name__}")
 
 
-def _clip(values: Int64, node: Conv | Add | Rescale | MaxPool | AveragePool, zero_point: int = 0) -> NDArray[np.int8]:
+def _clip(values: Int64, node: Conv | Add | Multiply | Rescale | MaxPool | AveragePool, zero_point: int = 0) -> NDArray[np.int8]:
     return np.clip(values + zero_point, node.low, node.high).astype(np.int8)
 
 
@@ -81,6 +81,17 @@ def _(node: Add, graph: Graph, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDAr
 @compute.register
 def _(node: Rescale, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
     return _clip(numerics.scale(numerics.scale(x, node.first), node.second), node, node.zero_point)
+
+
+@compute.register
+def _(node: Multiply, graph: Graph, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int8]:
+    left, right = (x.astype(np.int64) - graph.tensors[name].zero_point for x, name in zip((a, b), node.inputs, strict=True))
+    return _clip(numerics.scale(left * right, node.scale), node, node.zero_point)
+
+
+@compute.register
+def _(node: Table, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    return node.values[x.astype(np.int64) + 128]
 
 
 @compute.register

@@ -1,10 +1,13 @@
-"""Element by element on the vector unit: addition and rescaling, through accumulator lines where two roundings meet."""
+"""Element by element on the vector unit: addition, multiplication, rescaling, tables; through accumulator lines between passes."""
 
 import dataclasses
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+
 from weft.gen.compiler.constants import SET_LINES
+from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower.context import (
@@ -18,8 +21,8 @@ from weft.gen.compiler.lower.context import (
     stage,
 )
 from weft.gen.compiler.steps import Step
-from weft.gen.graph import Add, Rescale, Scale
-from weft.gen.isa import Alu
+from weft.gen.graph import Add, Multiply, Rescale, Scale, Table
+from weft.gen.isa import Alu, Destination, Select, Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Sweep:
     vectors: int
     step: int
     lanes: int
+    broadcast: bool = False  # one operand has a single vector for all pixels: the sweep is over pixels, and `offset` is its channel
 
     @property
     def lines(self) -> int:
@@ -79,6 +83,26 @@ def channel_sweeps(band: Band, group: int, lanes: int, most: int) -> Iterator[Sw
     yield from _cut(band.first, band.last, first, width, channels, min(lanes, channels - first), most)
 
 
+def operand(layout: Layout, sweep: Sweep) -> Operand:
+    """The vectors of an operand that a sweep needs: its own, or the same one everywhere if it is one number or one for each channel."""
+    if layout.tensor.shape == (1, 1, 1):
+        return Operand(Source.SPLAT_INT8, layout.address(0), (), layout.region(0, 0))
+    if sweep.broadcast and layout.tensor.shape[:2] == (1, 1):
+        return byte_source(layout, 0, 0, layout.address(0, 0, sweep.offset), ())
+    return sweep.source(layout)
+
+
+def operand_sweeps(band: Band, lanes: int, most: int) -> Iterator[Sweep]:
+    """Cover a band, group by group of channels if an operand has one vector for all pixels."""
+    shape = band.output.tensor.shape
+    if not any(layout.tensor.shape[:2] == (1, 1) and layout.tensor.shape != shape and layout.tensor.shape[2] > 1 for layout in band.inputs):
+        yield from flat_sweeps(band, lanes, most)
+        return
+    for group in range(-(-shape[2] // lanes)):
+        for sweep in channel_sweeps(band, group, lanes, most):
+            yield dataclasses.replace(sweep, broadcast=True)
+
+
 def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, slot: int | None = None) -> None:
     """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point): three passes over the vectors of `sweep`, through
     accumulator lines from `slot` (default: the next free ones)."""
@@ -89,8 +113,8 @@ def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, slot: int |
     counts, steps = (sweep.vectors, sweep.rows), (1, sweep.vectors)
     partial = emitter.accumulators(slot, sweep.lines, steps)
     store = emitter.accumulators(slot, sweep.lines, steps, write=True)
-    emitter.vector(counts, sweep.source(a), store, scale=stage(node.scale_a))
-    emitter.vector(counts, sweep.source(b), store, b=partial, scale=stage(node.scale_b), post=PostStage(alu=Alu.ADD))
+    emitter.vector(counts, operand(a, sweep), store, scale=stage(node.scale_a))
+    emitter.vector(counts, operand(b, sweep), store, b=partial, scale=stage(node.scale_b), post=PostStage(alu=Alu.ADD))
     emitter.vector(counts, partial, sweep.destination(band.output), scale=stage(node.scale), lanes=sweep.lanes,
                    post=PostStage(node.zero_point, node.low, node.high))
 
@@ -100,7 +124,45 @@ def lower_add(context: Context, node: Add, band: Band) -> Iterator[Step]:
     def emit(sweep: Sweep, _: list[int]) -> None:
         add_sweep(context, node, band, sweep)
 
-    for sweep in flat_sweeps(band, context.lanes, context.emitter.slots.lines):
+    for sweep in operand_sweeps(band, context.lanes, context.emitter.slots.lines):
+        yield Step(partial(emit, sweep))
+
+
+def lower_multiply(context: Context, node: Multiply, band: Band) -> Iterator[Step]:
+    """acc = b - zero point; acc = (a - zero point) * acc; y = clip(scale(acc) + zero_point)."""
+    emitter, (a, b) = context.emitter, band.inputs
+
+    def emit(sweep: Sweep, _: list[int]) -> None:
+        slot = emitter.slots.next()
+        counts, steps = (sweep.vectors, sweep.rows), (1, sweep.vectors)
+        factor = emitter.accumulators(slot, sweep.lines, steps)
+        store = emitter.accumulators(slot, sweep.lines, steps, write=True)
+        emitter.vector(counts, operand(b, sweep), store, scale=ScaleStage(pre=-b.tensor.zero_point))
+        emitter.vector(counts, operand(a, sweep), store, b=factor,
+                       scale=ScaleStage(pre=-a.tensor.zero_point, multiplier_select=Select.OPERAND_B))
+        emitter.vector(counts, factor, sweep.destination(band.output), scale=stage(node.scale), lanes=sweep.lanes,
+                       post=PostStage(node.zero_point, node.low, node.high))
+
+    for sweep in operand_sweeps(band, context.lanes, emitter.slots.lines):
+        yield Step(partial(emit, sweep))
+
+
+def lower_table(context: Context, node: Table, band: Band) -> Iterator[Step]:
+    """Load the table, then one pass."""
+    emitter = context.emitter
+    # The hardware's index is the operand's byte, so entry 0 comes first.
+    block = context.block(np.roll(node.values, 128).tobytes())
+
+    def load(placed: list[int]) -> None:
+        source = Operand(Source.SPLAT_INT8, placed[0] * emitter.line_bytes, (1,), Region("scratchpad", placed[0], block.lines))
+        emitter.vector((node.values.size,), source, Operand(Destination.TABLE, 0, (1,)))
+
+    def emit(sweep: Sweep, _: list[int]) -> None:
+        emitter.vector((sweep.vectors, sweep.rows), sweep.source(band.inputs[0]), sweep.destination(band.output), lanes=sweep.lanes,
+                       post=PostStage(table=1))
+
+    yield Step(load, [block], early=True)
+    for sweep in flat_sweeps(band, context.lanes, emitter.slots.lines):
         yield Step(partial(emit, sweep))
 
 

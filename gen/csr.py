@@ -92,7 +92,8 @@ REGISTERS: tuple[Register, ...] = (
         Bits("cause", 0, 8, "isa.Cause"), Bits("queue", 8, 3, f"isa.Unit, or {CONTROL} for fetch and dispatch"))),
     Register("ERROR_PC", 0x028, "ro", "Program counter (instruction index) of the error."),
     Register("ERROR_ADDRESS", 0x02C, "ro", "Offending address: window byte offset for DRAM causes (its low "
-             "32 bits), scratchpad byte, accumulator line or parameter set; for DMA that of the row's first line."),
+             "32 bits), scratchpad byte, accumulator line or parameter set; for DMA that of the row's first line, for an "
+             "error of the bus that of the burst."),
     Register("PROGRAM_OFFSET", 0x030, "rw", "Byte offset of the program in window 0, a multiple of 16 and of the line."),
     Register("PROGRAM_LENGTH", 0x034, "rw", "Instructions in the program."),
     *(register for index in range(WINDOWS) for register in (

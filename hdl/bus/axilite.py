@@ -46,3 +46,20 @@ def connect_subordinate(m: Module, top: wiring.Component, axil: wiring.PureInter
         port("bresp").eq(axil.b.payload), port("bvalid").eq(axil.b.valid), axil.b.ready.eq(port("bready")),
         port("rdata").eq(axil.r.payload.data), port("rresp").eq(axil.r.payload.response), port("rvalid").eq(axil.r.valid),
         axil.r.ready.eq(port("rready"))]
+
+
+def connect_manager(m: Module, axil: wiring.PureInterface, inner: wiring.Component) -> None:
+    """The other way round: drive the ports of `inner` from `axil`, the `AxiLite` output of a bridge beside it. No logic."""
+    def port(name: str) -> Signal:
+        return getattr(inner, PREFIX + name)
+
+    for channel in ("aw", "ar"):
+        outer = getattr(axil, channel)
+        m.d.comb += [port(channel + "addr").eq(outer.payload), port(channel + "valid").eq(outer.valid),
+                     outer.ready.eq(port(channel + "ready"))]
+    m.d.comb += [
+        port("wdata").eq(axil.w.payload.data), port("wstrb").eq(axil.w.payload.strobe), port("wvalid").eq(axil.w.valid),
+        axil.w.ready.eq(port("wready")),
+        axil.b.payload.eq(port("bresp")), axil.b.valid.eq(port("bvalid")), port("bready").eq(axil.b.ready),
+        axil.r.payload.data.eq(port("rdata")), axil.r.payload.response.eq(port("rresp")), axil.r.valid.eq(port("rvalid")),
+        port("rready").eq(axil.r.ready)]

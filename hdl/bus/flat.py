@@ -62,6 +62,22 @@ def connect_write(m: Module, top: wiring.Component, config: Config, axi: wiring.
         axi.b.valid.eq(_port(top, "bvalid")), axi.b.payload.response.eq(_port(top, "bresp")), _port(top, "bready").eq(axi.b.ready)]
 
 
+def connect_manager(m: Module, inner: wiring.Component, read: wiring.PureInterface, write: wiring.PureInterface) -> None:
+    """The other way round: drive `read` and `write`, the `AxiRead` and `AxiWrite` inputs of a bridge, from the ports of `inner`."""
+    for channel, stream in (("ar", read.ar), ("aw", write.aw)):
+        m.d.comb += [
+            stream.payload.address.eq(_port(inner, channel + "addr")), stream.payload.length.eq(_port(inner, channel + "len")),
+            stream.payload.id.eq(_port(inner, channel + "id")), stream.valid.eq(_port(inner, channel + "valid")),
+            _port(inner, channel + "ready").eq(stream.ready)]
+    r, w, b = read.r, write.w, write.b
+    m.d.comb += [
+        _port(inner, "rdata").eq(r.payload.data), _port(inner, "rresp").eq(r.payload.response), _port(inner, "rlast").eq(r.payload.last),
+        _port(inner, "rid").eq(r.payload.id), _port(inner, "rvalid").eq(r.valid), r.ready.eq(_port(inner, "rready")),
+        w.payload.data.eq(_port(inner, "wdata")), w.payload.last.eq(_port(inner, "wlast")), w.valid.eq(_port(inner, "wvalid")),
+        _port(inner, "wready").eq(w.ready),
+        _port(inner, "bresp").eq(b.payload.response), _port(inner, "bvalid").eq(b.valid), b.ready.eq(_port(inner, "bready"))]
+
+
 def _request(m: Module, top: wiring.Component, config: Config, channel: str, source: wiring.PureInterface) -> None:
     values = {"id": source.payload.id, "addr": source.payload.address, "len": source.payload.length,
               "size": exact_log2(config.axi.data_bits // 8), "burst": BURST_INCR, "lock": 0, "cache": CACHE, "prot": PROTECTION,

@@ -38,11 +38,18 @@ class Host:
 
     def __init__(self, dut, source: random.Random) -> None:
         self.dut, self.random = dut, source
+        cocotb.start_soon(Clock(dut.clk, PERIOD, unit="ns").start())
+        self.attach(dut)
+
+    def attach(self, dut) -> None:
+        """Put `ram` (read, write) and `registers` (read_dword, write_dword) at the buses."""
         for bus in ("m_axi", "s_axil"):  # a line for every burst takes longer than the simulation
             logging.getLogger(f"cocotb.{dut._name}.{bus}").setLevel(logging.WARNING)
-        cocotb.start_soon(Clock(dut.clk, PERIOD, unit="ns").start())
         self.ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=RAM_BYTES)
         self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
+
+    def placed(self, places: list[int]) -> None:
+        """Called before a run, with the address in `ram` of each window."""
 
     async def reset(self) -> None:
         self.dut.rst.value = 1
@@ -82,6 +89,7 @@ class Host:
             self.ram.write(free, window.data.tobytes())
             free += len(window.data)
         assert free < RAM_BYTES
+        self.placed(places)
         high = self.random.randrange((1 << 32) // RAM_BYTES) * RAM_BYTES
         for index in range(isa.WINDOWS):
             present = index < len(program.windows)

@@ -9,9 +9,10 @@ from weft.gen.cli import arguments
 from weft.gen.cli.console import emit
 
 Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="build/CONFIG/verilog")]
+Bus = Annotated[str, typer.Option(help="Bus at the accelerator's ports: axi or wishbone.")]
 
 
-def verilog(config: arguments.Config, out: Out = None, as_json: arguments.Json = False) -> None:
+def verilog(config: arguments.Config, out: Out = None, bus: Bus = "axi", as_json: arguments.Json = False) -> None:
     """Write Verilog and everything that goes with it."""
     from weft.gen.config import Config  # noqa: PLC0415
 
@@ -22,7 +23,7 @@ def verilog(config: arguments.Config, out: Out = None, as_json: arguments.Json =
     check_writable(folder)
     from weft.gen.export import export  # noqa: PLC0415 - the hardware language takes a second to import
 
-    export(loaded, folder)
+    export(loaded, folder, bus=bus)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if as_json:
         emit({"config": loaded.name, "hash": f"{loaded.hash:#010x}", "folder": str(folder), "files": files})

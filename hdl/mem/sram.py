@@ -1,5 +1,7 @@
 """Static RAM: the only place in the project that instantiates a memory."""
 
+from collections.abc import Sequence
+
 from amaranth import Module
 from amaranth.hdl import Assert
 from amaranth.lib import memory, wiring
@@ -75,4 +77,82 @@ class Sram(wiring.Component):
             return m
         with m.If(self.read.enable & self.write.enable.any()):
             m.d.sync += Assert(self.read.address != self.write.address, "word read in the cycle in which it is written")
+        return m
+
+
+class SinglePortSram(wiring.Component):
+    """One port that either reads or writes in a cycle, as large SRAM macros have.
+
+    `read_data` is valid the cycle after a cycle with `enable` and no bit of `write`, and holds until the next one. Power-up contents are
+    undefined. On a platform with ``get_single_port_sram`` that gives the memory.
+
+    Parameters
+    ----------
+    depth: words, 1 or more. width: bits of a word, a multiple of 8.
+
+    Members
+    -------
+    enable, write (one bit for each byte), address, write_data, read_data.
+    """
+
+    LATENCY = 1
+
+    def __init__(self, *, depth: int, width: int) -> None:
+        if not isinstance(depth, int) or depth < 1:
+            raise ValueError(f"SinglePortSram depth={depth!r}: must be an integer of 1 or more")
+        if not isinstance(width, int) or width < 8 or width % 8:
+            raise ValueError(f"SinglePortSram width={width!r}: must be a multiple of 8")
+        self._depth, self._width = depth, width
+        super().__init__({"enable": In(1), "write": In(width // 8), "address": In(ceil_log2(depth)), "write_data": In(width),
+                          "read_data": Out(width)})
+
+    @property
+    def depth(self) -> int:
+        """Words."""
+        return self._depth
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return self._width
+
+    def elaborate(self, platform: object) -> Module:
+        if hasattr(platform, "get_single_port_sram"):
+            return platform.get_single_port_sram(self)  # type: ignore[no-any-return]
+        m = Module()
+        m.submodules.array = array = memory.Memory(shape=self._width, depth=self._depth, init=[])
+        write, read = array.write_port(granularity=8), array.read_port()
+        m.d.comb += [
+            write.en.eq(self.write & self.enable.replicate(self._width // 8)), write.addr.eq(self.address),
+            write.data.eq(self.write_data), read.en.eq(self.enable & ~self.write.any()), read.addr.eq(self.address),
+            self.read_data.eq(read.data)]
+        return m
+
+
+class Rom(wiring.Component):
+    """Constants with one synchronous read port: an initialised block RAM on FPGAs, gates elsewhere.
+
+    Parameters
+    ----------
+    contents: the words, 1 or more. width: bits of a word.
+
+    Members
+    -------
+    enable, address; data: valid the cycle after `enable`, holds until the next. An address beyond the contents gives zero or nothing defined.
+    """
+
+    LATENCY = 1
+
+    def __init__(self, contents: Sequence[int], *, width: int) -> None:
+        if not contents or not all(0 <= word < 1 << width for word in contents):
+            raise ValueError(f"Rom contents: must be one or more words of {width} bits")
+        self._contents, self._width = tuple(contents), width
+        super().__init__({"enable": In(1), "address": In(ceil_log2(len(contents))), "data": Out(width)})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m = Module()
+        m.submodules.array = array = memory.Memory(shape=self._width, depth=len(self._contents), init=self._contents)
+        read = array.read_port()
+        m.d.comb += [read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data)]
         return m

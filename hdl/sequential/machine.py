@@ -1,0 +1,124 @@
+"""The sequential machine: microprogram, register file, datapath, local memory, array, bus and host, wired."""
+
+from amaranth import Array, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from weft.gen import isa
+from weft.gen.config import Config
+from weft.gen.isa import State, Unit
+from weft.hdl.bus.axilite import AxiLite
+from weft.hdl.interfaces import AxiRead, AxiWrite
+from weft.hdl.matrix.array import SystolicArray
+from weft.hdl.mem.sram import Sram
+from weft.hdl.sequential.bus import Bus
+from weft.hdl.sequential.datapath import BITS, Datapath
+from weft.hdl.sequential.host import Host
+from weft.hdl.sequential.local_memory import LocalMemory
+from weft.hdl.sequential.microprogram import microprogram
+from weft.hdl.sequential.operations import REGISTER_BITS, Condition, Op
+from weft.hdl.sequential.program_control import RUNS
+from weft.hdl.sequential.sequencer import Sequencer
+
+
+class SequentialMachine(wiring.Component):
+    """Performs a program one instruction after the other, in program order.
+
+    That is one of the orders that the instruction set allows whenever each wait finds its signal among the instructions before it,
+    as in compiled programs; a wait that does not is a DEADLOCK at once.
+
+    Members
+    -------
+    axil: from the host. read, write: to memory. irq: interrupt line.
+    unit, running, pc: what is performed in this cycle, for traces.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        super().__init__({
+            "axil": In(AxiLite()), "read": Out(AxiRead(config)), "write": Out(AxiWrite(config)), "irq": Out(1),
+            **{f"state_{unit.value}": Out(State) for unit in Unit}, "pc": Out(isa.PC_BITS)})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m, config = Module(), self._config
+        m.submodules.sequencer = sequencer = Sequencer(microprogram(config))
+        m.submodules.registers = registers = Sram(depth=1 << REGISTER_BITS, width=BITS, granularity=8)
+        m.submodules.datapath = datapath = Datapath()
+        m.submodules.memory = memory = LocalMemory(config)
+        m.submodules.bus = bus = Bus(config)
+        m.submodules.host = host = Host(config)
+        connect(m, flipped(self.axil), host.axil)
+        connect(m, bus.read, flipped(self.read))
+        connect(m, bus.write, flipped(self.write))
+
+        word, op = sequencer.word, sequencer.word.op
+        operand, branch, x = word.body.operand, word.body.branch, registers.read.data
+        acts = Signal()  # last cycle of an operation
+
+        def now(what: Op) -> Signal:
+            """The operation `what` acts in this cycle."""
+            pulse = Signal(name=f"now_{what.name.lower()}")
+            m.d.comb += pulse.eq(sequencer.execute & (op == what))
+            return pulse
+
+        # -- register file: read by a word's first cycle; written by STORE; otherwise free for the host ------------------------------
+        stores, address = now(Op.STORE), Signal(REGISTER_BITS)
+        m.d.comb += [
+            acts.eq(sequencer.execute & datapath.last), host.slot.eq(acts & ~stores), host.value.eq(x),
+            address.eq(operand.register | Mux(operand.indexed, datapath.index, 0)),
+            registers.read.enable.eq(sequencer.fetching | host.read), registers.read.address.eq(Mux(host.read, host.address, address)),
+            registers.write.enable.eq(stores.replicate(4) | Mux(host.write, host.strobe, 0)),
+            registers.write.address.eq(Mux(stores, address, host.address)),
+            registers.write.data.eq(Mux(stores, datapath.a, host.data))]
+
+        # -- control -----------------------------------------------------------------------------------------------------------------
+        holds, restart = Signal(), Signal()
+        with m.Switch(branch.condition):
+            for condition, value in (
+                    (Condition.ALWAYS, 1), (Condition.ZERO, datapath.a == 0), (Condition.NEGATIVE, datapath.a[-1]),
+                    (Condition.CARRY, datapath.carry), (Condition.LESS, datapath.less), (Condition.READ_VALID, bus.read_valid),
+                    (Condition.WRITE_DONE, bus.write_done), (Condition.STARTED, host.started)):
+                with m.Case(condition):
+                    m.d.comb += holds.eq(value)
+        with m.If(host.reset):
+            m.d.sync += restart.eq(1)
+        with m.Elif(sequencer.restarted):
+            m.d.sync += restart.eq(0)
+        m.d.comb += [
+            sequencer.last.eq(datapath.last), sequencer.a.eq(datapath.a), sequencer.holds.eq(holds ^ branch.invert),
+            sequencer.restart.eq(restart & bus.quiet), host.events.eq(Mux(now(Op.EVENT), operand.argument, 0)), self.irq.eq(host.irq)]
+
+        # -- datapath, memory, bus -----------------------------------------------------------------------------------------------------
+        m.d.comb += [
+            datapath.op.eq(op), datapath.operand.eq(operand), datapath.immediate.eq(word.body.immediate),
+            datapath.execute.eq(sequencer.execute), datapath.x.eq(x), datapath.word.eq(memory.word), datapath.byte.eq(memory.byte),
+            datapath.beat.eq(bus.beat), datapath.response.eq(bus.response),
+            memory.address.eq(x), memory.data.eq(datapath.a), memory.read.eq(now(Op.READ)), memory.write_word.eq(now(Op.WRITE_WORD)),
+            memory.write_byte.eq(now(Op.WRITE_BYTE)),
+            bus.address.eq(x), bus.data.eq(datapath.a), bus.identifier.eq(operand.argument[0]), bus.begin_read.eq(now(Op.BUS_READ)),
+            bus.begin_write.eq(now(Op.BUS_WRITE)), bus.take.eq(now(Op.BUS_TAKE)), bus.answer.eq(now(Op.BUS_ANSWER))]
+        self._array(m, now(Op.FEED), now(Op.WEIGHTS), datapath, operand.argument)
+
+        # -- traces --------------------------------------------------------------------------------------------------------------------
+        performed = Signal(3)
+        with m.If(now(Op.TRACE)):
+            m.d.sync += [performed.eq(operand.argument), self.pc.eq(datapath.a)]
+        for unit in Unit:
+            m.d.comb += getattr(self, f"state_{unit.value}").eq(Mux(performed == RUNS | unit.value, State.RUN, State.IDLE))
+        return m
+
+    def _array(self, m: Module, feed: Signal, weights: Signal, datapath: Datapath, argument: Signal) -> None:
+        """The array holds a vector until the next one; the first after new weights swaps them in."""
+        config = self._config
+        m.submodules.array = array = SystolicArray(config)
+        activations, fresh, swap = Signal(BITS, reset_less=True), Signal(), Signal()
+        m.d.sync += swap.eq(feed & fresh)
+        with m.If(feed):
+            m.d.sync += [activations.eq(datapath.a), fresh.eq(0)]
+        with m.If(weights):
+            m.d.sync += fresh.eq(1)
+        bits = config.partial_sum_bits
+        sums = Array(array.sums.word_select(column, bits).as_signed() for column in range(config.array.columns))
+        m.d.comb += [array.activations.eq(activations), array.swap.eq(swap), array.weights.eq(datapath.a),
+                     array.load.eq(Mux(weights, argument, 0)), datapath.sum.eq(sums[argument[:2]])]

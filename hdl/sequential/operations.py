@@ -1,0 +1,94 @@
+"""The micro-operations of the sequential machine: what a word of its microprogram says.
+
+A micro-operation takes two cycles. In the first one the register file reads the register that the word names; in the second one
+(more for RIGHT, LEFT, MULTIPLY and FIELD, which go bit by bit) it acts, and the next word is read. So everything that a
+micro-operation leaves is there for the next one, and no hazard exists.
+
+State: A, 32 bits, through which everything goes; Q, 32 bits, its extension downwards (A:Q is a 64-bit number); the flags CARRY and
+LESS; the index I; 512 registers of 32 bits; the local memory. X is the register that the word names, or, with `indexed`, the one
+at its address "or" I.
+"""
+
+import enum
+
+from amaranth import signed
+from amaranth.lib import data
+
+WORD_BITS = 24
+ADDRESS_BITS = 11  # of the microprogram
+REGISTER_BITS = 9
+INDEX_BITS = 5
+IMMEDIATE_BITS = 18
+
+
+class Op(enum.IntEnum):
+    """What happens. `argument` is the free field of the word."""
+
+    IMMEDIATE = 0  # A = the word's immediate, sign-extended
+    LOAD = 1  # A = X
+    ADD = 2  # A = A + X; CARRY
+    SUBTRACT = 3  # A = A - X; CARRY = no borrow (A >= X unsigned), LESS = A < X signed
+    ADD_CARRY = 4  # A = A + X + CARRY; CARRY
+    AND = 5
+    OR = 6
+    XOR = 7
+    STORE = 8  # X = A
+    LOAD_Q = 9  # A = Q
+    STORE_Q = 10  # Q = A; FIELD begins at its bit 0
+    RIGHT = 11  # A:Q arithmetically right by X modulo 64; CARRY = last bit that left, 0 if none did
+    LEFT = 12  # A:Q left by X modulo 64
+    MULTIPLY = 13  # A:Q = Q * X, signed
+    FIELD = 14  # A = the next 32 - argument bits of Q, sign-extended with argument bit 5; where Q ends, X follows
+    INDEX = 15  # I = low bits of A
+    READ = 16  # the local memory reads the word around byte X
+    LOAD_WORD = 17  # A = that word
+    LOAD_BYTE = 18  # A = that byte, sign-extended with argument bit 0
+    WRITE_WORD = 19  # local memory at byte X, a multiple of 4: A
+    WRITE_BYTE = 20  # local memory at byte X: low byte of A
+    JUMP = 21  # to `target` if the word's condition holds
+    CALL = 22  # to `target`; two levels deep
+    RETURN = 23
+    SWITCH = 24  # to `target`, a multiple of 16, plus low 4 bits of A
+    BUS_READ = 25  # begin to read the beat at bus address X; argument bit 0: AXI identifier
+    BUS_TAKE = 26  # A = the beat that came; sets the response. Needs READ_VALID
+    BUS_WRITE = 27  # begin to write A to bus address X; A must stay until BUS_ANSWER
+    BUS_ANSWER = 28  # take the answer to the write; sets the response. Needs WRITE_DONE
+    LOAD_RESPONSE = 29  # A = the response
+    FEED = 30  # A into the array as activation vector, held until the next; argument bit 0: first of a new weight tile
+    WEIGHTS = 31  # A into the array's shadow rows that the argument's bits name
+    ADD_SUM = 32  # A = A + sum of the column that the argument says. Needs ARRAY_CYCLES after FEED
+    EVENT = 33  # argument bits: see `Event`
+    TRACE = 34  # what the trace ports show: argument: unit, bit 2 set: it runs; program counter: A
+
+
+class Event(enum.IntFlag):
+    """What the microprogram tells the host's registers."""
+
+    DONE = 1  # the program reached HALT
+    FAIL = 2  # it stopped on an error
+    IDLE = 4  # reset is complete
+    BEGIN = 8  # START was seen
+
+
+class Condition(enum.IntEnum):
+    """What JUMP looks at; bit 3 of the word's condition inverts it."""
+
+    ALWAYS = 0
+    ZERO = 1  # A is 0
+    NEGATIVE = 2  # A is negative
+    CARRY = 3
+    LESS = 4
+    READ_VALID = 5  # a beat waits for BUS_TAKE
+    WRITE_DONE = 6  # the answer to a write waits for BUS_ANSWER
+    STARTED = 7  # the host wrote START
+
+
+RESPONSE_BAD = 2  # bit value: SLVERR and DECERR have it
+INVERT = 8
+SERIAL = (Op.RIGHT, Op.LEFT, Op.MULTIPLY, Op.FIELD)
+
+# The body of a word, by kind of operation.
+OPERAND = data.StructLayout({"register": REGISTER_BITS, "indexed": 1, "argument": 8})
+BRANCH = data.StructLayout({"target": ADDRESS_BITS, "condition": 3, "invert": 1, "unused": 3})
+BODY = data.UnionLayout({"operand": OPERAND, "branch": BRANCH, "immediate": signed(IMMEDIATE_BITS)})
+WORD = data.StructLayout({"op": 6, "body": BODY})

@@ -121,7 +121,6 @@ class Config:
             for field, legal, rule in (
                     ("array.rows", 4, "a scratchpad line is one word of the 32-bit datapath"),
                     ("axi.address_bits", 32, "a bus address is one word of the 32-bit datapath"),
-                    ("vector.float32", False, "the microprogram has no FLOAT32 rounding"),
                     ("counters.enabled", False, "there are no units whose time could be counted")):
                 section, option = field.split(".")
                 value = getattr(getattr(self, section), option)

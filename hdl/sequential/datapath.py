@@ -7,7 +7,8 @@ from amaranth.lib.wiring import In, Out
 from weft.hdl.sequential.operations import INDEX_BITS, OPERAND, SERIAL, Op
 
 BITS = 32
-_STEPS = BITS.bit_length()  # width of the step counter: a shift by up to 63, a product or a field of 32 steps
+MOST_SHIFTS = 63
+_STEPS = MOST_SHIFTS.bit_length()  # width of the step counter: a shift by up to 63, a product or a field of 32 steps
 
 
 class Datapath(wiring.Component):
@@ -40,11 +41,17 @@ class Datapath(wiring.Component):
         # -- steps of a serial operation -------------------------------------------------------------------------------
         serial, stepping, steps, count = Signal(), Signal(), Signal(_STEPS, reset_less=True), Signal(_STEPS)
         final = Signal()  # the last step
+        normal = Signal()  # NORMALISE has nothing to do any more
         m.d.comb += [
-            serial.eq(op.matches(*SERIAL)), count.eq(Mux(op.matches(Op.RIGHT, Op.LEFT), self.x[:_STEPS], BITS)),
-            final.eq(steps == 1), self.last.eq(~serial | Mux(stepping, final, count == 0))]
+            serial.eq(op.matches(*SERIAL)), normal.eq((op == Op.NORMALISE) & ((a[-1] ^ a[-2]) | (steps == 0))),
+            final.eq(Mux(op == Op.NORMALISE, normal, steps == 1)), self.last.eq(~serial | Mux(stepping, final, count == 0)),
+            count.eq(BITS)]
+        with m.If(op.matches(Op.RIGHT, Op.LEFT)):
+            m.d.comb += count.eq(self.x)
+        with m.If(op == Op.NORMALISE):
+            m.d.comb += count.eq(MOST_SHIFTS)
         with m.If(self.execute & serial):
-            m.d.sync += [stepping.eq(~self.last), steps.eq(Mux(stepping, steps - 1, count))]
+            m.d.sync += [stepping.eq(~self.last), steps.eq(Mux(stepping, steps - ~normal, count))]
 
         # -- adder -----------------------------------------------------------------------------------------------------
         # A product adds X for each bit of Q, and subtracts it for the last one, which is its sign.
@@ -90,8 +97,8 @@ class Datapath(wiring.Component):
                     m.d.sync += carry.eq(stepping & q[0])
                     with m.If(stepping):
                         m.d.sync += [a.eq(shifted), q.eq(Cat(q[1:], a[0]))]
-                with m.Case(Op.LEFT):
-                    with m.If(stepping):
+                with m.Case(Op.LEFT, Op.NORMALISE):
+                    with m.If(stepping & ~normal):
                         m.d.sync += [a.eq(Cat(q[-1], a[:-1])), q.eq(Cat(C(0, 1), q[:-1]))]
                 with m.Case(Op.MULTIPLY):
                     m.d.sync += a.eq(shifted & stepping.replicate(BITS))
@@ -101,6 +108,8 @@ class Datapath(wiring.Component):
                     m.d.sync += a.eq(shifted & stepping.replicate(BITS))
                     with m.If(stepping & taking):
                         m.d.sync += [position.eq(position + 1), q.eq(Mux(position == BITS - 1, self.x, q[1:]))]
+                with m.Case(Op.LOAD_STEPS):
+                    m.d.sync += a.eq(steps)
                 with m.Case(Op.INDEX):
                     m.d.sync += index.eq(a)
                 with m.Case(Op.LOAD_WORD):

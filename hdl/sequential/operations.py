@@ -1,7 +1,7 @@
 """The micro-operations of the sequential machine: what a word of its microprogram says.
 
 A micro-operation takes two cycles. In the first one the register file reads the register that the word names; in the second one
-(more for RIGHT, LEFT, MULTIPLY and FIELD, which go bit by bit) it acts, and the next word is read. So everything that a
+(more for RIGHT, LEFT, MULTIPLY, FIELD and NORMALISE, which go bit by bit) it acts, and the next word is read. So everything that a
 micro-operation leaves is there for the next one, and no hazard exists.
 
 State: A, 32 bits, through which everything goes; Q, 32 bits, its extension downwards (A:Q is a 64-bit number); the flags CARRY and
@@ -39,6 +39,8 @@ class Op(enum.IntEnum):
     LEFT = 12  # A:Q left by X modulo 64
     MULTIPLY = 13  # A:Q = Q * X, signed
     FIELD = 14  # A = the next 32 - argument bits of Q, sign-extended with argument bit 5; where Q ends, X follows
+    NORMALISE = 35  # A:Q left until its two highest bits differ, at most 63 times
+    LOAD_STEPS = 36  # A = 63 - how often NORMALISE, the last serial operation, shifted
     INDEX = 15  # I = low bits of A
     READ = 16  # the local memory reads the word around byte X
     LOAD_WORD = 17  # A = that word
@@ -85,7 +87,7 @@ class Condition(enum.IntEnum):
 
 RESPONSE_BAD = 2  # bit value: SLVERR and DECERR have it
 INVERT = 8
-SERIAL = (Op.RIGHT, Op.LEFT, Op.MULTIPLY, Op.FIELD)
+SERIAL = (Op.RIGHT, Op.LEFT, Op.MULTIPLY, Op.FIELD, Op.NORMALISE)
 
 # The body of a word, by kind of operation.
 OPERAND = data.StructLayout({"register": REGISTER_BITS, "indexed": 1, "argument": 8})

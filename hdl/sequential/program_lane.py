@@ -3,14 +3,16 @@
 from weft.gen.config import Config
 from weft.gen.isa import Alu, Rounding, Select
 from weft.hdl.sequential.assembler import Assembler
+from weft.hdl.sequential.datapath import BITS, MOST_SHIFTS
 from weft.hdl.sequential.operations import Condition, Op
 from weft.hdl.sequential.registers import LocalMap
 
 FACTORS = ("lane_pre", "lane_multiplier", "lane_left", "lane_right")  # registers by lane
+_DROPPED = 7  # a normalised word is a sign, the 24 bits of a significand, and these
 MOST, LEAST = (1 << 31) - 1, 1 << 31  # int32, as register contents
 
 
-def scale_lane(p: Assembler) -> None:
+def scale_lane(p: Assembler, config: Config) -> None:
     """running[I] = alu(scale(`value_a`), `value_b` or running[I]). Overwrites the index only where it says so."""
     p.load("factor_b")
     p.jump_if(Condition.ZERO, "factors are there")
@@ -38,10 +40,17 @@ def scale_lane(p: Assembler) -> None:
     p.subtract(1)
     p.op(Op.OR, "distance")
     p.jump_if(Condition.ZERO, "scaled")
+    if config.vector.float32:
+        p.load("rounding")
+        p.subtract(int(Rounding.FLOAT32))
+        p.jump_if(Condition.ZERO, "round float")
     p.load("value")
     p.op(Op.STORE_Q)
     p.op(Op.MULTIPLY, "lane_multiplier|")
     _round(p)
+    if config.vector.float32:
+        p.jump("scaled")
+        _round_float(p)
     p.label("scaled")
     _combine(p)
 
@@ -118,6 +127,72 @@ def _round(p: Assembler) -> None:
     p.jump_if(Condition.NEGATIVE, "scaled")
     p.label("too little")
     p.move(LEAST, "value")
+
+
+def _round_float(p: Assembler) -> None:
+    """`value` = `value` * multiplier shifted right by `distance`, in FLOAT32.
+
+    Both factors of a product stay significands, integers of at most 25 bits; `distance` collects their exponents. It is what is left to
+    shift right in the end.
+    """
+    p.label("round float")
+    p.increase("distance", 2 * (MOST_SHIFTS - _DROPPED) - BITS)
+    p.immediate(0)
+    p.op(Op.STORE_Q)
+    p.load("value")
+    p.call("significand")
+    p.op(Op.STORE_Q)
+    p.op(Op.MULTIPLY, "lane_multiplier|")
+    p.call("significand")
+    p.store("upper")
+    p.immediate(0)
+    p.op(Op.STORE_Q)
+    p.load("distance")
+    p.jump_if(Condition.NEGATIVE, "float up")
+    p.subtract(BITS)
+    p.jump_if(Condition.LESS, "float down")
+    p.move(0, "value")  # below a half
+    p.jump("scaled")
+    p.label("float down")
+    p.load("upper")
+    p.op(Op.RIGHT, "distance")  # Q is the fraction
+    p.store("upper")
+    p.and_(1)
+    p.subtract(1)  # CARRY if odd: then a half rounds up
+    p.op(Op.LOAD_Q)
+    p.op(Op.ADD_CARRY, MOST)
+    p.load("upper")
+    p.op(Op.ADD_CARRY, 0)
+    p.store("value")
+    p.jump("scaled")
+    p.label("float up")
+    p.load(0)
+    p.subtract("distance")
+    p.store("distance")
+    p.load("upper")
+    p.op(Op.RIGHT, BITS)
+    p.op(Op.LEFT, "distance")
+    p.jump("saturate")
+
+    p.label("significand")  # A = A:Q rounded to 24 bits, halves to even; `distance` loses how far the highest bit was up
+    p.op(Op.NORMALISE)
+    p.store("upper")
+    p.op(Op.LOAD_STEPS)
+    p.store("steps")
+    p.load("distance")
+    p.subtract("steps")
+    p.store("distance")
+    p.load("upper")
+    p.op(Op.RIGHT, 1)  # room for a carry; what leaves is 0
+    p.store("upper")
+    p.and_(1 << _DROPPED - 1)
+    p.subtract(1)  # CARRY if the lowest bit that stays is 1
+    p.op(Op.LOAD_Q)
+    p.op(Op.ADD_CARRY, -1)  # CARRY if that, or anything in Q
+    p.load("upper")
+    p.op(Op.ADD_CARRY, (1 << _DROPPED - 2) - 1)
+    p.op(Op.RIGHT, _DROPPED - 1)
+    p.return_()
 
 
 def _combine(p: Assembler) -> None:
@@ -205,5 +280,3 @@ def finish_lane(p: Assembler, config: Config) -> None:
     p.store("value")
     p.label("no table")
 
-
-ROUNDINGS = (Rounding.FLOOR, Rounding.HALF_UP, Rounding.HALF_AWAY, Rounding.DOUBLE)  # what `_round` knows

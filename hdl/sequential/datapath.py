@@ -4,6 +4,7 @@ from amaranth import C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from weft.gen import isa
 from weft.hdl.sequential.operations import INDEX_BITS, OPERAND, SERIAL, Op
 
 BITS = 32
@@ -19,8 +20,8 @@ class Datapath(wiring.Component):
     Members
     -------
     op, operand: of the micro-operation that acts; `execute`: it acts in this cycle.
-    x: the register that it names. word, byte: what the local memory read. beat: the bus's read data. response: of the bus. sum: of
-        the column that ADD_SUM names. immediate: of the word.
+    x: the register that it names. word, byte: what the local memory read. beat: the bus's read data. response: of the bus.
+        position: of the matrix stream. immediate: of the word.
     last: this is the operation's last cycle (also while nothing acts).
     a, index, carry, less: state, see `operations`.
     """
@@ -28,7 +29,7 @@ class Datapath(wiring.Component):
     def __init__(self) -> None:
         super().__init__({
             "op": In(Op), "operand": In(OPERAND), "immediate": In(signed(BITS)), "execute": In(1), "x": In(BITS), "word": In(BITS),
-            "byte": In(8), "beat": In(BITS), "response": In(2), "sum": In(signed(BITS)), "last": Out(1), "a": Out(BITS),
+            "byte": In(8), "beat": In(BITS), "response": In(2), "position": In(isa.ADDRESS_BITS), "last": Out(1), "a": Out(BITS),
             "index": Out(INDEX_BITS), "carry": Out(1), "less": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -59,7 +60,7 @@ class Datapath(wiring.Component):
         total = Signal(BITS + 2)
         m.d.comb += [
             subtract.eq(Mux(op == Op.MULTIPLY, final & q[0], op == Op.SUBTRACT)),
-            right.eq(Mux(op == Op.ADD_SUM, self.sum, self.x & (q[0] | (op != Op.MULTIPLY)).replicate(BITS)) ^ subtract.replicate(BITS)),
+            right.eq((self.x & (q[0] | (op != Op.MULTIPLY)).replicate(BITS)) ^ subtract.replicate(BITS)),
             right_sign.eq(right[-1]),
             carry_in.eq(subtract | ((op == Op.ADD_CARRY) & carry)),
             total.eq(Cat(C(1, 1), a, a[-1]) + Cat(carry_in, right, right_sign))]
@@ -81,7 +82,7 @@ class Datapath(wiring.Component):
                     m.d.sync += a.eq(self.immediate)
                 with m.Case(Op.LOAD):
                     m.d.sync += a.eq(self.x)
-                with m.Case(Op.ADD, Op.SUBTRACT, Op.ADD_CARRY, Op.ADD_SUM):
+                with m.Case(Op.ADD, Op.SUBTRACT, Op.ADD_CARRY):
                     m.d.sync += [a.eq(result), carry.eq(above ^ a[-1] ^ right_sign), less.eq(above)]
                 with m.Case(Op.AND):
                     m.d.sync += a.eq(a & self.x)
@@ -118,6 +119,8 @@ class Datapath(wiring.Component):
                     m.d.sync += a.eq(Cat(self.byte, (self.byte[-1] & argument[0]).replicate(BITS - 8)))
                 with m.Case(Op.BUS_TAKE):
                     m.d.sync += a.eq(self.beat)
+                with m.Case(Op.LOAD_POSITION):
+                    m.d.sync += a.eq(self.position)
                 with m.Case(Op.LOAD_RESPONSE):
                     m.d.sync += a.eq(self.response)
         return m

@@ -1,6 +1,6 @@
 """The sequential machine: microprogram, register file, datapath, local memory, array, bus and host, wired."""
 
-from amaranth import Array, Module, Mux, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -9,16 +9,18 @@ from weft.gen.config import Config
 from weft.gen.isa import State, Unit
 from weft.hdl.bus.axilite import AxiLite
 from weft.hdl.interfaces import AxiRead, AxiWrite
-from weft.hdl.matrix.array import SystolicArray
 from weft.hdl.mem.sram import Sram
 from weft.hdl.sequential.bus import Bus
 from weft.hdl.sequential.datapath import BITS, Datapath
 from weft.hdl.sequential.host import Host
 from weft.hdl.sequential.local_memory import LocalMemory
+from weft.hdl.sequential.matrix_stream import MatrixStream
 from weft.hdl.sequential.microprogram import microprogram
 from weft.hdl.sequential.operations import REGISTER_BITS, Condition, Op
 from weft.hdl.sequential.program_control import RUNS
+from weft.hdl.sequential.registers import LocalMap
 from weft.hdl.sequential.sequencer import Sequencer
+from weft.hdl.sequential.sums import Sums
 
 
 class SequentialMachine(wiring.Component):
@@ -46,6 +48,8 @@ class SequentialMachine(wiring.Component):
         m.submodules.registers = registers = Sram(depth=1 << REGISTER_BITS, width=BITS, granularity=8)
         m.submodules.datapath = datapath = Datapath()
         m.submodules.memory = memory = LocalMemory(config)
+        m.submodules.sums = sums = Sums(config)
+        m.submodules.stream = stream = MatrixStream(config)
         m.submodules.bus = bus = Bus(config)
         m.submodules.host = host = Host(config)
         connect(m, flipped(self.axil), host.axil)
@@ -78,7 +82,8 @@ class SequentialMachine(wiring.Component):
             for condition, value in (
                     (Condition.ALWAYS, 1), (Condition.ZERO, datapath.a == 0), (Condition.NEGATIVE, datapath.a[-1]),
                     (Condition.CARRY, datapath.carry), (Condition.LESS, datapath.less), (Condition.READ_VALID, bus.read_valid),
-                    (Condition.WRITE_DONE, bus.write_done), (Condition.STARTED, host.started)):
+                    (Condition.WRITE_DONE, bus.write_done), (Condition.STARTED, host.started), (Condition.STREAMING, stream.busy),
+                    (Condition.BAD_ACTIVATION, stream.bad_activation), (Condition.BAD_ACCUMULATOR, stream.bad_accumulator)):
                 with m.Case(condition):
                     m.d.comb += holds.eq(value)
         with m.If(host.reset):
@@ -87,18 +92,31 @@ class SequentialMachine(wiring.Component):
             m.d.sync += restart.eq(0)
         m.d.comb += [
             sequencer.last.eq(datapath.last), sequencer.a.eq(datapath.a), sequencer.holds.eq(holds ^ branch.invert),
-            sequencer.restart.eq(restart & bus.quiet), host.events.eq(Mux(now(Op.EVENT), operand.argument, 0)), self.irq.eq(host.irq)]
+            sequencer.restart.eq(restart & bus.quiet & ~stream.busy), host.events.eq(Mux(now(Op.EVENT), operand.argument, 0)), self.irq.eq(host.irq)]
 
         # -- datapath, memory, bus -----------------------------------------------------------------------------------------------------
         m.d.comb += [
             datapath.op.eq(op), datapath.operand.eq(operand), datapath.immediate.eq(word.body.immediate),
-            datapath.execute.eq(sequencer.execute), datapath.x.eq(x), datapath.word.eq(memory.word), datapath.byte.eq(memory.byte),
+            datapath.execute.eq(sequencer.execute), datapath.x.eq(x), datapath.byte.eq(memory.byte), datapath.position.eq(stream.at),
             datapath.beat.eq(bus.beat), datapath.response.eq(bus.response),
-            memory.address.eq(x), memory.data.eq(datapath.a), memory.read.eq(now(Op.READ)), memory.write_word.eq(now(Op.WRITE_WORD)),
-            memory.write_byte.eq(now(Op.WRITE_BYTE)),
             bus.address.eq(x), bus.data.eq(datapath.a), bus.identifier.eq(operand.argument[0]), bus.begin_read.eq(now(Op.BUS_READ)),
             bus.begin_write.eq(now(Op.BUS_WRITE)), bus.take.eq(now(Op.BUS_TAKE)), bus.answer.eq(now(Op.BUS_ANSWER))]
-        self._array(m, now(Op.FEED), now(Op.WEIGHTS), datapath, operand.argument)
+
+        # -- memories: X is an address of the accumulators or of the local memory, which also serves the matrix stream ------------------
+        reads, writes, of_sums, was_of_sums = now(Op.READ), now(Op.WRITE_WORD), Signal(), Signal(reset_less=True)
+        with m.If(reads):
+            m.d.sync += was_of_sums.eq(of_sums)
+        m.d.comb += [
+            of_sums.eq(x[LocalMap.ACCUMULATOR_BIT]), datapath.word.eq(Mux(was_of_sums, sums.word, memory.word)),
+            memory.read.eq((reads & ~of_sums) | stream.read), memory.address.eq(Mux(stream.busy, stream.address, x)),
+            memory.write_word.eq(writes & ~of_sums), memory.write_byte.eq(now(Op.WRITE_BYTE)), memory.data.eq(datapath.a),
+            sums.read.eq(reads & of_sums), sums.write.eq(writes & of_sums), sums.address.eq(x[2:]), sums.data.eq(datapath.a)]
+
+        # -- matrix --------------------------------------------------------------------------------------------------------------------
+        m.d.comb += [
+            stream.set.eq(now(Op.STREAM)), stream.parameter.eq(operand.argument), stream.value.eq(datapath.a),
+            stream.load.eq(Mux(now(Op.WEIGHTS), operand.argument, 0)), stream.word.eq(memory.word),
+            sums.coming.eq(stream.coming), sums.line.eq(stream.line), sums.add.eq(stream.add), sums.sums.eq(stream.sums)]
 
         # -- traces --------------------------------------------------------------------------------------------------------------------
         performed = Signal(3)
@@ -107,18 +125,3 @@ class SequentialMachine(wiring.Component):
         for unit in Unit:
             m.d.comb += getattr(self, f"state_{unit.value}").eq(Mux(performed == RUNS | unit.value, State.RUN, State.IDLE))
         return m
-
-    def _array(self, m: Module, feed: Signal, weights: Signal, datapath: Datapath, argument: Signal) -> None:
-        """The array holds a vector until the next one; the first after new weights swaps them in."""
-        config = self._config
-        m.submodules.array = array = SystolicArray(config)
-        activations, fresh, swap = Signal(BITS, reset_less=True), Signal(), Signal()
-        m.d.sync += swap.eq(feed & fresh)
-        with m.If(feed):
-            m.d.sync += [activations.eq(datapath.a), fresh.eq(0)]
-        with m.If(weights):
-            m.d.sync += fresh.eq(1)
-        bits = config.partial_sum_bits
-        sums = Array(array.sums.word_select(column, bits).as_signed() for column in range(config.array.columns))
-        m.d.comb += [array.activations.eq(activations), array.swap.eq(swap), array.weights.eq(datapath.a),
-                     array.load.eq(Mux(weights, argument, 0)), datapath.sum.eq(sums[argument[:2]])]

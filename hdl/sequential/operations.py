@@ -56,9 +56,9 @@ class Op(enum.IntEnum):
     BUS_WRITE = 27  # begin to write A to bus address X; A must stay until BUS_ANSWER
     BUS_ANSWER = 28  # take the answer to the write; sets the response. Needs WRITE_DONE
     LOAD_RESPONSE = 29  # A = the response
-    FEED = 30  # A into the array as activation vector, held until the next; argument bit 0: first of a new weight tile
+    STREAM = 30  # a parameter of the matrix stream, `matrix_stream.Parameter`, is A; one of them starts it
     WEIGHTS = 31  # A into the array's shadow rows that the argument's bits name
-    ADD_SUM = 32  # A = A + sum of the column that the argument says. Needs ARRAY_CYCLES after FEED
+    LOAD_POSITION = 32  # A = address of the position at which the stream ended
     EVENT = 33  # argument bits: see `Event`
     TRACE = 34  # what the trace ports show: argument: unit, bit 2 set: it runs; program counter: A
 
@@ -73,7 +73,7 @@ class Event(enum.IntFlag):
 
 
 class Condition(enum.IntEnum):
-    """What JUMP looks at; bit 3 of the word's condition inverts it."""
+    """What JUMP looks at; bit 4 of the word's condition inverts it."""
 
     ALWAYS = 0
     ZERO = 1  # A is 0
@@ -83,14 +83,17 @@ class Condition(enum.IntEnum):
     READ_VALID = 5  # a beat waits for BUS_TAKE
     WRITE_DONE = 6  # the answer to a write waits for BUS_ANSWER
     STARTED = 7  # the host wrote START
+    STREAMING = 8  # the matrix stream is busy
+    BAD_ACTIVATION = 9  # how it ended
+    BAD_ACCUMULATOR = 10
 
 
 RESPONSE_BAD = 2  # bit value: SLVERR and DECERR have it
-INVERT = 8
+INVERT = 16
 SERIAL = (Op.RIGHT, Op.LEFT, Op.MULTIPLY, Op.FIELD, Op.NORMALISE)
 
 # The body of a word, by kind of operation.
 OPERAND = data.StructLayout({"register": REGISTER_BITS, "indexed": 1, "argument": 8})
-BRANCH = data.StructLayout({"target": ADDRESS_BITS, "condition": 3, "invert": 1, "unused": 3})
+BRANCH = data.StructLayout({"target": ADDRESS_BITS, "condition": 4, "invert": 1, "unused": 2})
 BODY = data.UnionLayout({"operand": OPERAND, "branch": BRANCH, "immediate": signed(IMMEDIATE_BITS)})
 WORD = data.StructLayout({"op": 6, "body": BODY})

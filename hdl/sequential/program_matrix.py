@@ -1,22 +1,32 @@
-"""MATMUL in microcode: loops over folds and positions around the systolic array."""
+"""MATMUL in microcode: loops over folds around the matrix stream."""
 
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause
 from weft.hdl.sequential.assembler import Assembler
+from weft.hdl.sequential.matrix_stream import Parameter
 from weft.hdl.sequential.operations import Condition, Op
 from weft.hdl.sequential.program_control import fail_unit
-from weft.hdl.sequential.registers import LocalMap
 
 ADDRESS_MASK = (1 << isa.ADDRESS_BITS) - 1
 
 
 def matmul(p: Assembler, config: Config) -> None:
-    """Everything behind the fields of MATMUL: for each fold a weight tile, and every position against it.
+    """Everything behind the fields of MATMUL: for each fold the weight tile, then the stream of all positions.
 
-    Each loop level remembers the address at which its present iteration began; addresses are cut to isa.ADDRESS_BITS where they are used.
+    Each fold level remembers the address at which its present iteration began; the stream takes addresses modulo 2**isa.ADDRESS_BITS.
     """
     p.label("run MATMUL")
+    for register, parameter in (("x_count", Parameter.X_COUNT), ("x_stride", Parameter.X_STRIDE), ("y_count", Parameter.Y_COUNT),
+                                ("y_stride", Parameter.Y_STRIDE), ("matmul_accumulate", Parameter.ADD)):
+        p.load(register)
+        p.op(Op.STREAM, argument=parameter)
+    p.load(config.accumulator_lines)
+    p.subtract("matmul_accumulator")
+    p.jump_unless(Condition.NEGATIVE, "some room")
+    p.immediate(0)
+    p.label("some room")
+    p.store("room")
     p.move("matmul_activation", "outer_address")
     p.move("matmul_weight_line", "tile")
     p.move("outer_count", "outer_left")
@@ -25,24 +35,15 @@ def matmul(p: Assembler, config: Config) -> None:
     p.move("inner_count", "inner_left")
     p.label("fold")
     _weights(p, config)
-    p.move("matmul_accumulator", "sum_line")
-    p.shift_left(4)
-    p.add(LocalMap(config).accumulators)
-    p.store("sum_word")
-    p.move("inner_address", "y_address")
-    p.move("y_count", "y_left")
-    p.label("matrix row")
-    p.move("y_address", "x_address")
-    p.move("x_count", "x_left")
-    p.label("position")
-    _position(p, config)
-    p.increase("x_address", "x_stride")
-    p.decrease("x_left")
-    p.jump_unless(Condition.ZERO, "position")
-    p.increase("y_address", "y_stride")
-    p.decrease("y_left")
-    p.jump_unless(Condition.ZERO, "matrix row")
-    p.move(1, "matmul_accumulate")
+    for register, parameter in (("matmul_accumulator", Parameter.LINE), ("room", Parameter.ROOM), ("inner_address", Parameter.ADDRESS)):
+        p.load(register)
+        p.op(Op.STREAM, argument=parameter)
+    p.label("streaming")
+    p.jump_if(Condition.STREAMING, "streaming")
+    p.jump_if(Condition.BAD_ACTIVATION, "matrix activation")
+    p.jump_if(Condition.BAD_ACCUMULATOR, "matrix accumulator")
+    p.immediate(1)
+    p.op(Op.STREAM, argument=Parameter.ADD)
     p.increase("inner_address", "inner_stride")
     p.decrease("inner_left")
     p.jump_unless(Condition.ZERO, "fold")
@@ -50,13 +51,21 @@ def matmul(p: Assembler, config: Config) -> None:
     p.decrease("outer_left")
     p.jump_unless(Condition.ZERO, "outer fold")
     p.jump("retire")
+
     fail_unit(p, "matrix weights", Cause.SCRATCHPAD, "tile", scale=2)
-    fail_unit(p, "matrix activation", Cause.SCRATCHPAD, "address")
-    fail_unit(p, "matrix accumulator", Cause.ACCUMULATOR, "sum_line")
+    p.label("matrix activation")
+    p.op(Op.LOAD_POSITION)
+    p.store("address")
+    fail_unit(p, "matrix address", Cause.SCRATCHPAD, "address")
+    p.label("matrix accumulator")  # the line behind the last
+    p.load("matmul_accumulator")
+    p.add("room")
+    p.store("address")
+    fail_unit(p, "matrix line", Cause.ACCUMULATOR, "address")
 
 
 def _weights(p: Assembler, config: Config) -> None:
-    """The lines of `tile` into the shadow rows; the next FEED swaps them in. `tile` goes on."""
+    """The lines of `tile` into the shadow rows; the stream swaps them in. `tile` goes on."""
     rows = config.array.rows
     p.load("tile")
     p.subtract(config.scratchpad_lines - rows + 1)
@@ -70,37 +79,6 @@ def _weights(p: Assembler, config: Config) -> None:
         p.op(Op.LOAD_WORD)
         p.op(Op.WEIGHTS, argument=1 << row)
     p.increase("tile", rows)
-
-
-def _position(p: Assembler, config: Config) -> None:
-    """One activation vector through the array, its sums to the accumulators. `sum_line` and `sum_word` go on."""
-    p.load("x_address")
-    p.and_(ADDRESS_MASK)
-    p.store("address")
-    p.subtract(config.scratchpad_bytes - config.lanes + 1)
-    p.jump_if(Condition.CARRY, "matrix activation")
-    p.load("sum_line")
-    p.subtract(config.accumulator_lines)
-    p.jump_if(Condition.CARRY, "matrix accumulator")
-    p.call("gather")
-    p.op(Op.FEED)
-    p.increase("sum_line", 1)  # meanwhile the vector passes the array
-    p.load("matmul_accumulate")
-    p.jump_if(Condition.ZERO, "first fold")
-    for column in range(config.array.columns):
-        p.op(Op.READ, "sum_word")
-        p.op(Op.LOAD_WORD)
-        p.op(Op.ADD_SUM, argument=column)
-        p.op(Op.WRITE_WORD, "sum_word")
-        p.increase("sum_word", 4)
-    p.jump("position end")
-    p.label("first fold")
-    for column in range(config.array.columns):
-        p.immediate(0)
-        p.op(Op.ADD_SUM, argument=column)
-        p.op(Op.WRITE_WORD, "sum_word")
-        p.increase("sum_word", 4)
-    p.label("position end")
 
 
 def gather(p: Assembler) -> None:

@@ -16,23 +16,22 @@ def host_word(name: str) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class LocalMap:
-    """Byte addresses in the local memory, one after the other: scratchpad, accumulators, parameter sets, table.
+    """Byte addresses, as READ and the WRITEs take them.
 
-    An accumulator line and a set are four words, lane 0 first; a table entry is a word.
+    The accumulators have a memory of their own; in the local memory the scratchpad comes first, then the parameter sets, then the table.
+    An accumulator line, and each kind of parameter in a set, is four words, lane 0 first; a table entry is a word.
     """
 
     config: Config
 
     WORD = 4  # bytes
     LINE = 16  # bytes of an accumulator line or of one kind of parameter in a set
-
-    @property
-    def accumulators(self) -> int:
-        return self.config.scratchpad_bytes
+    ACCUMULATOR_BIT = 24  # bit of a byte address that means the accumulators
+    accumulators = 1 << ACCUMULATOR_BIT
 
     @property
     def pre(self) -> int:
-        return self.accumulators + self.LINE * self.config.accumulator_lines
+        return self.config.scratchpad_bytes
 
     @property
     def multiplier(self) -> int:
@@ -48,5 +47,5 @@ class LocalMap:
 
     @property
     def words(self) -> int:
-        """Size of the whole, in words."""
+        """Size of the local memory, in words."""
         return self.table // self.WORD + Table.ENTRIES

@@ -148,8 +148,10 @@ class RtlDevice:
         return DeviceError(Cause(word & 0xFF), word >> 8 & 7, self.read("ERROR_PC"), self.read("ERROR_ADDRESS"))
 
     def scratchpad(self) -> bytes:
-        """Bank b holds the lines from b * bank_lines, even and odd ones in memories of their own."""
+        """Bank b holds the lines from b * bank_lines, even and odd ones in memories of their own; a sequential machine has one memory."""
         config = self._simulator.config
+        if config.machine.organisation == "sequential":
+            return self._memory("machine.memory.")[:config.scratchpad_lines, :config.line_bytes].tobytes()
         lines = np.zeros((config.scratchpad_lines, config.line_bytes), np.uint8)
         for bank in range(config.scratchpad.banks):
             for half, label in enumerate(("even", "odd")):
@@ -159,6 +161,8 @@ class RtlDevice:
 
     def accumulators(self) -> np.ndarray:
         config = self._simulator.config
+        if config.machine.organisation == "sequential":
+            return np.ascontiguousarray(self._memory("machine.accumulators.")[:, :4 * config.lanes]).view("<i4")
         banks = [self._memory(f"accumulators.bank_{bank}.")[:, :4 * config.lanes] for bank in range(2)]
         return np.ascontiguousarray(np.concatenate(banks)).view("<i4")
 

@@ -48,7 +48,7 @@ class SequentialMachine(wiring.Component):
         m.submodules.registers = registers = Sram(depth=1 << REGISTER_BITS, width=BITS, granularity=8)
         m.submodules.datapath = datapath = Datapath()
         m.submodules.memory = memory = LocalMemory(config)
-        m.submodules.sums = sums = Sums(config)
+        m.submodules.accumulators = sums = Sums(config)
         m.submodules.stream = stream = MatrixStream(config)
         m.submodules.bus = bus = Bus(config)
         m.submodules.host = host = Host(config)

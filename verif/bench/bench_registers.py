@@ -1,7 +1,6 @@
 """The registers of a whole NPU over AXI4-Lite: values, access rules, interrupts, strobes, locking."""
 
 import random
-from pathlib import Path
 
 import cocotb
 import pytest
@@ -14,9 +13,11 @@ from weft.hdl.npu import Npu
 from weft.verif.bench import runner
 from weft.verif.bench.npu_agents import image, power_up
 
-CONFIG = Config.load(Path(__file__).parents[2] / "configs" / "tiny4.toml")
+# Inside a simulation the configuration that it was built for; both have 4-byte lines and 32 address bits.
+CONFIG = Config.load(runner.CONFIGS / f"{runner.bench_parameters().get('config', 'tiny4')}.toml")
+CONFIGS = ("tiny4", "mini4")
 LINE = CONFIG.line_bytes
-# Bits that each read-write register of tiny4 holds (4-byte lines, 32 address bits).
+# Bits that each read-write register holds.
 HELD = {"INTR_ENABLE": 0x3, "PROGRAM_OFFSET": 0xFFFFFFF0, "PROGRAM_LENGTH": 0xFFFFFFFF, "BASE": 0xFFFFFFFC, "BASE_HIGH": 0,
         "SIZE": 0xFFFFFFFC, "PERMISSION": 0x3}
 DRAM_BYTES = 1 << 16
@@ -26,7 +27,7 @@ DRAM_BYTES = 1 << 16
 async def values_after_reset(dut):
     host, _ = await power_up(dut, DRAM_BYTES)
     expected = {"ID": 0x54464557, "VERSION": csr.VERSION[0] << 16 | csr.VERSION[1] << 8 | csr.VERSION[2], "CONFIG_HASH": CONFIG.hash,
-                "SHAPE": 4 | 4 << 8 | 64 << 16}
+                "SHAPE": 4 | 4 << 8 | CONFIG.scratchpad.kib << 16}
     for register in csr.REGISTERS:
         if not register.name.startswith("COUNT_"):  # they hold what the last run left, nothing before one
             assert await host.read(register.name) == expected.get(register.name, 0), register.name
@@ -119,5 +120,7 @@ async def a_run_locks_what_it_depends_on(dut):
 
 
 @pytest.mark.integration
-def test_registers():
-    runner.run(Npu(CONFIG), "npu_tiny4", "weft.verif.bench.bench_registers")
+@pytest.mark.parametrize("name", CONFIGS)
+def test_registers(name):
+    runner.run(Npu(Config.load(runner.CONFIGS / f"{name}.toml")), f"npu_{name}", "weft.verif.bench.bench_registers",
+               parameters={"config": name})

@@ -12,7 +12,7 @@ from cocotbext.axi import AxiBus, AxiLiteBus, AxiLiteMaster, AxiResp, AxiSlave
 from weft.gen import csr, isa
 
 PERIOD = 10  # ns
-PATIENCE = 20_000  # cycles that every run of a bench stays below
+PATIENCE = 100_000  # cycles that every run of a bench stays below
 
 
 class Dram:

@@ -105,8 +105,8 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
 
 
 def bench_parameters() -> dict[str, Any]:
-    """Inside the simulation: the `parameters` that `run` was given."""
-    parameters: dict[str, Any] = json.loads(os.environ[PARAMETERS])
+    """Inside the simulation: the `parameters` that `run` was given. Nothing outside of one."""
+    parameters: dict[str, Any] = json.loads(os.environ.get(PARAMETERS, "{}"))
     return parameters
 
 

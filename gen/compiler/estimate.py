@@ -1,35 +1,80 @@
 """Cycle estimates from the instructions: what each unit needs if nothing ever waits. Not measured; for tables and early looks."""
 
+import math
+
+from weft.gen import isa
 from weft.gen.compiler.builder import Emitted
-from weft.gen.isa import Unit
+from weft.gen.config import Config
+from weft.gen.isa import Rounding, Unit
 
 VECTOR_OVERHEAD, MATRIX_OVERHEAD, SETUP = 16, 4, 1
 
+# The sequential machine: what its microprogram takes, with a memory that answers after 64 cycles.
+DECODE = 800  # an instruction without what it does
+BEAT, PADDING = 112, 62  # a line
+FOLD = 118  # beside a cycle for each position
+ITERATION, LANE = 240, 150  # of a VECTOR, and for each of its lanes
+PRODUCT, PRODUCT_FLOAT32 = 160, 300  # more for a lane that is multiplied
 
-def estimate(instructions: list[Emitted], lanes: int) -> list[int]:
-    """Estimated cycles of each layer: the busiest unit's. Index by layer."""
+Setup = dict[str, dict[str, int]]  # fields of the last instruction of each name
+
+
+def estimate(instructions: list[Emitted], config: Config) -> list[int]:
+    """Estimated cycles of each layer, index by layer: of the busiest unit, or of all together where they take turns."""
+    sequential = config.machine.organisation == "sequential"
+    cost = _sequential if sequential else _decoupled
     layers = max((emitted.layer for emitted in instructions), default=-1) + 1
     busy = [dict.fromkeys(Unit, 0) for _ in range(layers)]
-    loop: dict[str, dict[str, int]] = {}
+    setup: Setup = {}
     for emitted in instructions:
-        values = emitted.values
-        if emitted.name in ("MATRIX_SHAPE", "VECTOR_LOOP", "LOAD_SHAPE", "STORE_SHAPE"):
-            loop[emitted.name] = values
-        if emitted.layer < 0:
-            continue
-        units = busy[emitted.layer]
-        if emitted.name == "MATMUL":
-            shape = loop["MATRIX_SHAPE"]
-            units[Unit.MATRIX] += shape["inner_count"] * shape["outer_count"] * max(
-                shape["x_count"] * shape["y_count"], lanes + MATRIX_OVERHEAD)
-        elif emitted.name == "VECTOR":
-            counts = loop["VECTOR_LOOP"]
-            units[Unit.VECTOR] += counts["count_0"] * counts["count_1"] * counts["count_2"] * counts["count_3"] + VECTOR_OVERHEAD
-        elif emitted.name == "LOAD":
-            shape = loop["LOAD_SHAPE"]
-            units[Unit.LOAD] += shape["rows"] * (values["length"] + shape["pad_before"] + shape["pad_after"])
-        elif emitted.name == "STORE":
-            units[Unit.STORE] += loop["STORE_SHAPE"]["rows"] * values["length"]
-        elif emitted.name.startswith("VECTOR"):
-            units[Unit.VECTOR] += SETUP
-    return [max(units.values()) for units in busy]
+        setup[emitted.name] = emitted.values
+        if emitted.layer >= 0:
+            busy[emitted.layer][Unit(isa.BY_NAME[emitted.name].unit)] += cost(emitted, setup, config.lanes)
+    return [(sum if sequential else max)(units.values()) for units in busy]
+
+
+def _folds(setup: Setup) -> tuple[int, int]:
+    """Weight tiles of a MATMUL, and positions of each."""
+    shape = setup["MATRIX_SHAPE"]
+    return shape["inner_count"] * shape["outer_count"], shape["x_count"] * shape["y_count"]
+
+
+def _iterations(setup: Setup) -> int:
+    return math.prod(setup["VECTOR_LOOP"][f"count_{level}"] for level in range(4))
+
+
+def _decoupled(emitted: Emitted, setup: Setup, lanes: int) -> int:
+    """Cycles of its unit."""
+    match emitted.name:
+        case "MATMUL":
+            folds, positions = _folds(setup)
+            return folds * max(positions, lanes + MATRIX_OVERHEAD)
+        case "VECTOR":
+            return _iterations(setup) + VECTOR_OVERHEAD
+        case "LOAD":
+            shape = setup["LOAD_SHAPE"]
+            return shape["rows"] * (emitted.values["length"] + shape["pad_before"] + shape["pad_after"])
+        case "STORE":
+            return setup["STORE_SHAPE"]["rows"] * emitted.values["length"]
+    return SETUP if emitted.name.startswith("VECTOR") else 0
+
+
+def _sequential(emitted: Emitted, setup: Setup, lanes: int) -> int:
+    """Cycles of the microprogram."""
+    work = 0
+    match emitted.name:
+        case "MATMUL":
+            folds, positions = _folds(setup)
+            work = folds * (FOLD + positions)
+        case "VECTOR":
+            scale, product = setup["VECTOR_SCALE"], PRODUCT
+            if scale["rounding"] == Rounding.FLOAT32:
+                product = PRODUCT_FLOAT32
+            elif (scale["multiplier_select"], scale["multiplier"], scale["right_select"], scale["right"]) == (0, 1, 0, 0):
+                product = 0
+            work = _iterations(setup) * (ITERATION + lanes * (LANE + product))
+        case "LOAD" | "STORE":
+            shape = setup[f"{emitted.name}_SHAPE"]
+            padding = shape["pad_before"] + shape["pad_after"] if emitted.name == "LOAD" else 0
+            work = shape["rows"] * (BEAT * (1 + emitted.values["length"]) + PADDING * padding)
+    return DECODE + work

@@ -118,13 +118,11 @@ class Config:
         _require(self.accumulator.kib <= 64 * self.lanes, "accumulator.kib", self.accumulator.kib,
                  "an instruction addresses at most 16384 accumulator lines", 64 * self.lanes)
         if self.machine.organisation == "sequential":
-            for field, legal, rule in (
-                    ("array.rows", 4, "a scratchpad line is one word of the 32-bit datapath"),
-                    ("axi.address_bits", 32, "a bus address is one word of the 32-bit datapath"),
-                    ("counters.enabled", False, "there are no units whose time could be counted")):
-                section, option = field.split(".")
-                value = getattr(getattr(self, section), option)
-                _require(value == legal, field, value, f"in the sequential organisation {rule}", legal)
+            for name, given, legal, rule in (
+                    ("array.rows", self.array.rows, 4, "a scratchpad line is one word of the 32-bit datapath"),
+                    ("axi.address_bits", self.axi.address_bits, 32, "a bus address is one word of the 32-bit datapath"),
+                    ("counters.enabled", self.counters.enabled, False, "there are no units whose time could be counted")):
+                _require(given == legal, name, given, f"in the sequential organisation {rule}", legal)
 
     # -- derived values ----------------------------------------------------------------------------
     @property

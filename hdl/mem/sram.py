@@ -138,7 +138,8 @@ class Rom(wiring.Component):
 
     Members
     -------
-    enable, address; data: valid the cycle after `enable`, holds until the next. An address beyond the contents gives zero or nothing defined.
+    enable, address; data: valid the cycle after `enable`, holds until the next. An address beyond the
+        contents gives nothing defined.
     """
 
     LATENCY = 1

@@ -76,51 +76,49 @@ class Datapath(wiring.Component):
             fill.eq(Mux(op == Op.MULTIPLY, above, Mux(op == Op.FIELD, Mux(taking, q[0], a[-1] & argument[5]), a[-1]))),
             shifted.eq(Cat(Mux(op == Op.MULTIPLY, result[1:], a[1:]), fill))]
 
-        with m.If(self.execute):
-            with m.Switch(op):
-                with m.Case(Op.IMMEDIATE):
-                    m.d.sync += a.eq(self.immediate)
-                with m.Case(Op.LOAD):
-                    m.d.sync += a.eq(self.x)
-                with m.Case(Op.ADD, Op.SUBTRACT, Op.ADD_CARRY):
-                    m.d.sync += [a.eq(result), carry.eq(above ^ a[-1] ^ right_sign), less.eq(above)]
-                with m.Case(Op.AND):
-                    m.d.sync += a.eq(a & self.x)
-                with m.Case(Op.OR):
-                    m.d.sync += a.eq(a | self.x)
-                with m.Case(Op.XOR):
-                    m.d.sync += a.eq(a ^ self.x)
-                with m.Case(Op.LOAD_Q):
-                    m.d.sync += a.eq(q)
-                with m.Case(Op.STORE_Q):
-                    m.d.sync += [q.eq(a), position.eq(0)]
-                with m.Case(Op.RIGHT):
-                    m.d.sync += carry.eq(stepping & q[0])
-                    with m.If(stepping):
-                        m.d.sync += [a.eq(shifted), q.eq(Cat(q[1:], a[0]))]
-                with m.Case(Op.LEFT, Op.NORMALISE):
-                    with m.If(stepping & ~normal):
-                        m.d.sync += [a.eq(Cat(q[-1], a[:-1])), q.eq(Cat(C(0, 1), q[:-1]))]
-                with m.Case(Op.MULTIPLY):
-                    m.d.sync += a.eq(shifted & stepping.replicate(BITS))
-                    with m.If(stepping):
-                        m.d.sync += q.eq(Cat(q[1:], result[0]))
-                with m.Case(Op.FIELD):
-                    m.d.sync += a.eq(shifted & stepping.replicate(BITS))
-                    with m.If(stepping & taking):
-                        m.d.sync += [position.eq(position + 1), q.eq(Mux(position == BITS - 1, self.x, q[1:]))]
-                with m.Case(Op.LOAD_STEPS):
-                    m.d.sync += a.eq(steps)
-                with m.Case(Op.INDEX):
-                    m.d.sync += index.eq(a)
-                with m.Case(Op.LOAD_WORD):
-                    m.d.sync += a.eq(self.word)
-                with m.Case(Op.LOAD_BYTE):
-                    m.d.sync += a.eq(Cat(self.byte, (self.byte[-1] & argument[0]).replicate(BITS - 8)))
-                with m.Case(Op.BUS_TAKE):
-                    m.d.sync += a.eq(self.beat)
-                with m.Case(Op.LOAD_POSITION):
-                    m.d.sync += a.eq(self.position)
-                with m.Case(Op.LOAD_RESPONSE):
-                    m.d.sync += a.eq(self.response)
+        with m.If(self.execute), m.Switch(op):
+            with m.Case(Op.IMMEDIATE):
+                m.d.sync += a.eq(self.immediate)
+            with m.Case(Op.LOAD):
+                m.d.sync += a.eq(self.x)
+            with m.Case(Op.ADD, Op.SUBTRACT, Op.ADD_CARRY):
+                m.d.sync += [a.eq(result), carry.eq(above ^ a[-1] ^ right_sign), less.eq(above)]
+            with m.Case(Op.AND):
+                m.d.sync += a.eq(a & self.x)
+            with m.Case(Op.OR):
+                m.d.sync += a.eq(a | self.x)
+            with m.Case(Op.XOR):
+                m.d.sync += a.eq(a ^ self.x)
+            with m.Case(Op.LOAD_Q):
+                m.d.sync += a.eq(q)
+            with m.Case(Op.STORE_Q):
+                m.d.sync += [q.eq(a), position.eq(0)]
+            with m.Case(Op.RIGHT):
+                m.d.sync += carry.eq(stepping & q[0])
+                with m.If(stepping):
+                    m.d.sync += [a.eq(shifted), q.eq(Cat(q[1:], a[0]))]
+            with m.Case(Op.LEFT, Op.NORMALISE), m.If(stepping & ~normal):
+                m.d.sync += [a.eq(Cat(q[-1], a[:-1])), q.eq(Cat(C(0, 1), q[:-1]))]
+            with m.Case(Op.MULTIPLY):
+                m.d.sync += a.eq(shifted & stepping.replicate(BITS))
+                with m.If(stepping):
+                    m.d.sync += q.eq(Cat(q[1:], result[0]))
+            with m.Case(Op.FIELD):
+                m.d.sync += a.eq(shifted & stepping.replicate(BITS))
+                with m.If(stepping & taking):
+                    m.d.sync += [position.eq(position + 1), q.eq(Mux(position == BITS - 1, self.x, q[1:]))]
+            with m.Case(Op.LOAD_STEPS):
+                m.d.sync += a.eq(steps)
+            with m.Case(Op.INDEX):
+                m.d.sync += index.eq(a)
+            with m.Case(Op.LOAD_WORD):
+                m.d.sync += a.eq(self.word)
+            with m.Case(Op.LOAD_BYTE):
+                m.d.sync += a.eq(Cat(self.byte, (self.byte[-1] & argument[0]).replicate(BITS - 8)))
+            with m.Case(Op.BUS_TAKE):
+                m.d.sync += a.eq(self.beat)
+            with m.Case(Op.LOAD_POSITION):
+                m.d.sync += a.eq(self.position)
+            with m.Case(Op.LOAD_RESPONSE):
+                m.d.sync += a.eq(self.response)
         return m

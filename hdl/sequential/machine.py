@@ -92,7 +92,8 @@ class SequentialMachine(wiring.Component):
             m.d.sync += restart.eq(0)
         m.d.comb += [
             sequencer.last.eq(datapath.last), sequencer.a.eq(datapath.a), sequencer.holds.eq(holds ^ branch.invert),
-            sequencer.restart.eq(restart & bus.quiet & ~stream.busy), host.events.eq(Mux(now(Op.EVENT), operand.argument, 0)), self.irq.eq(host.irq)]
+            sequencer.restart.eq(restart & bus.quiet & ~stream.busy),
+            host.events.eq(Mux(now(Op.EVENT), operand.argument, 0)), self.irq.eq(host.irq)]
 
         # -- datapath, memory, bus -----------------------------------------------------------------------------------------------------
         m.d.comb += [

@@ -1,6 +1,5 @@
-"""VECTOR in microcode: what an instruction says once, its loop nest, its operands and results. The arithmetic of a lane is in `program_lane`."""
+"""VECTOR in microcode: what an instruction says once, its loop nest, its operands, its results. Lanes are computed in `program_lane`."""
 
-from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import REDUCTIONS, Alu, Cause, Destination, Rounding, Select, Source
 from weft.hdl.sequential.assembler import Assembler

@@ -51,9 +51,8 @@ class Sequencer(wiring.Component):
             m.d.comb += rom.enable.eq(1)
             m.d.sync += [self.execute.eq(0), here.eq(following)]
             with m.Switch(word.op):
-                with m.Case(Op.JUMP):
-                    with m.If(self.holds):
-                        m.d.comb += following.eq(branch.target)
+                with m.Case(Op.JUMP), m.If(self.holds):
+                    m.d.comb += following.eq(branch.target)
                 with m.Case(Op.SWITCH):
                     m.d.comb += following.eq(Cat(self.a, branch.target[4:]))
                 with m.Case(Op.CALL):

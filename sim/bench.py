@@ -22,7 +22,7 @@ from weft.sim.runner import Options, simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "cycles.md"
-CONFIGS = ("tiny4", "edge8", "edge16", "edge32")
+CONFIGS = ("mini4", "tiny4", "edge8", "edge16", "edge32")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,7 +72,7 @@ def test_coverage():
 
 
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem in ("tiny4", "edge16")], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem in ("mini4", "tiny4", "edge16")], ids=lambda path: path.stem)
 def test_faults(path, fault):
     for seed in range(3):
         program, error = random_illegal(Config.load(path), seed, fault=fault)

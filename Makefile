@@ -51,7 +51,7 @@ lint: $(READY)   ## ruff and mypy
 bench: $(READY)   ## measure cycles and simulator speed; rewrites the committed table of cycles
 	$(BIN)/python -m weft.sim.bench $(ARGS)
 
-docs: $(READY)   ## regenerate docs/isa.md and docs/csr.md
+docs: $(READY)   ## regenerate docs/isa.md, docs/csr.md and docs/link.md
 	$(BIN)/python -m weft.gen.docs
 
 clean:   ## remove build/ (models, exports, reports)

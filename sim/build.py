@@ -8,6 +8,7 @@ want the same model build it once; a build that dies leaves nothing that looks f
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -29,7 +30,7 @@ HARNESS = Path(__file__).resolve().parent / "harness"
 ROOT = Path(__file__).resolve().parents[1]
 TOP = "npu"
 
-TRANSLATE = ("--cc", "--top-module", TOP, "--prefix", "Vnpu", "-O3", "--no-assert", "--x-assign", "fast", "--x-initial", "fast",
+TRANSLATE = ("--cc", "-O3", "--no-assert", "--x-assign", "fast", "--x-initial", "fast",
              "--no-timing", "--output-split", "12000", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 COMPILE = ("-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w", "-DVL_IGNORE_UNKNOWN_ARCH")
 FAST, SLOW = "-O1", "-O0"  # what runs every cycle, and what runs once
@@ -37,6 +38,20 @@ JOBS_LIMIT = 4  # C++ compilers at once: each takes up to half a gigabyte
 MEMORY = re.compile(r"^\s*VlUnpacked<(.+), (\d+)> (\w+);", re.MULTILINE)
 
 Progress = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A harness and the Verilog that it can drive.
+
+    name: of the library in the cache and, after a V, of Verilator's class. top: module of the Verilog. harness: the file in
+    `HARNESS` to compile, then those that it includes. defines: for the C++ compiler.
+    """
+
+    name: str
+    top: str
+    harness: tuple[str, ...]
+    defines: tuple[str, ...] = ()
 
 
 def processors() -> int:
@@ -70,47 +85,57 @@ def check_tools() -> None:
 
 
 def build(verilog: str, line_bytes: int, *, trace: bool = False, progress: Progress = lambda text: None) -> Path:
-    """Path of the shared library for `verilog` (top module ``npu``), built now if it is not in the cache.
+    """Path of the shared library for the accelerator `verilog` (top module ``npu``); see `build_model`.
 
-    `line_bytes`: bytes of the AXI4 data bus. `trace`: can write waveforms, and runs slower. `progress` is told each step.
-    Raises `ToolError` if a tool is missing or fails.
+    `line_bytes`: bytes of the AXI4 data bus.
+    """
+    model = Model("npu", TOP, ("harness.cpp", "dram.h", "profile.h"), (f"LINE_BYTES={line_bytes}",))
+    return build_model(model, verilog, trace=trace, progress=progress)
+
+
+def build_model(model: Model, verilog: str, *, trace: bool = False, progress: Progress = lambda text: None) -> Path:
+    """Path of the shared library of `model` for `verilog`, built now if it is not in the cache.
+
+    `trace`: can write waveforms, and runs slower. `progress` is told each step. Raises `ToolError` if a tool is missing or fails.
     """
     compiler, translator = _compiler(), verilator()
-    harness = [(HARNESS / name).read_text() for name in ("harness.cpp", "dram.h", "profile.h")]
-    key = _digest([verilog, *harness, str(line_bytes), str(trace), *TRANSLATE, *COMPILE, FAST, SLOW, _versions(compiler)])
-    library = cache_folder() / f"npu-{key}{'-trace' if trace else ''}.so"
+    harness = [(HARNESS / name).read_text() for name in model.harness]
+    key = _digest([verilog, *harness, model.name, model.top, *model.defines, str(trace), *TRANSLATE, *COMPILE, FAST, SLOW,
+                   _versions(compiler)])
+    library = cache_folder() / f"{model.name}-{key}{'-trace' if trace else ''}.so"
     if library.exists():
         return library
     with _locked(library.with_suffix(".lock")):
         if not library.exists():
             with tempfile.TemporaryDirectory(prefix="build-", dir=cache_folder()) as folder:
-                staged = _build(Path(folder), verilog, line_bytes, trace, compiler, translator, progress)
+                staged = _build(Path(folder), model, verilog, trace, compiler, translator, progress)
                 staged.rename(library)
     library.with_suffix(".lock").unlink(missing_ok=True)
     return library
 
 
-def _build(folder: Path, verilog: str, line_bytes: int, trace: bool, compiler: str, translator: Path, progress: Progress) -> Path:
+def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str, translator: Path, progress: Progress) -> Path:
     progress("translating Verilog to C++")
-    root = translator.parents[1]
-    (folder / f"{TOP}.v").write_text(verilog)
-    flags = [*TRANSLATE, *(("--trace-vcd", "--trace-structs") if trace else ())]
-    _run([str(translator), *flags, "--Mdir", ".", f"{TOP}.v"], folder, {"VERILATOR_ROOT": str(root)})
-    (folder / "memories.inc").write_text(_memories((folder / "Vnpu___024root.h").read_text()))
+    root, prefix = translator.parents[1], f"V{model.name}"
+    source = f"{model.name}.v"
+    (folder / source).write_text(verilog)
+    flags = [*TRANSLATE, "--top-module", model.top, "--prefix", prefix, *(("--trace-vcd", "--trace-structs") if trace else ())]
+    _run([str(translator), *flags, "--Mdir", ".", source], folder, {"VERILATOR_ROOT": str(root)})
+    (folder / "memories.inc").write_text(_memories((folder / f"{prefix}___024root.h").read_text()))
     common = [compiler, *COMPILE, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-DVM_TRACE_FST=0", "-DVM_SC=0",
-              "-DVM_COVERAGE=0", f"-DLINE_BYTES={line_bytes}", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}",
-              f"-I{root / 'include' / 'vltstd'}"]
+              "-DVM_COVERAGE=0", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
+    defines = [f"-D{define}" for define in model.defines]
     library = sorted(_runtime(common, root / "include", trace, compiler, progress).glob("*.o"))
-    slow = [path for path in folder.glob("Vnpu*.cpp") if "Slow" in path.name or "Syms" in path.name]
-    fast = [path for path in folder.glob("Vnpu*.cpp") if path not in slow]
+    slow = [path for path in folder.glob(f"{prefix}*.cpp") if "Slow" in path.name or "Syms" in path.name]
+    fast = [path for path in folder.glob(f"{prefix}*.cpp") if path not in slow]
     jobs = [[*common, FAST, "-c", unit, "-o", f"{Path(unit).stem}.o"] for unit in _units(folder, "fast", fast)]
-    jobs += [[*common, "-O2", "-c", str(HARNESS / "harness.cpp"), "-o", "harness.o"]]
+    jobs += [[*common, *defines, "-O2", "-c", str(HARNESS / model.harness[0]), "-o", "harness.o"]]
     jobs += [[*common, SLOW, "-c", unit, "-o", f"{Path(unit).stem}.o"] for unit in _units(folder, "slow", slow)]
     progress(f"compiling {len(jobs)} C++ files")
     _parallel(jobs, folder)
     objects = [job[-1] for job in jobs]
-    _run([compiler, "-shared", "-Wl,-Bsymbolic", "-o", "npu.so", *objects, *map(str, library), "-pthread"], folder)
-    return folder / "npu.so"
+    _run([compiler, "-shared", "-Wl,-Bsymbolic", "-o", "model.so", *objects, *map(str, library), "-pthread"], folder)
+    return folder / "model.so"
 
 
 def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, progress: Progress) -> Path:

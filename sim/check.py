@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from weft.gen.config import Config
-from weft.sim.device import Device, DeviceError, RunResult, WindowSpec
+from weft.sim.device import DeviceError, RunResult, TransparentDevice, WindowSpec
 from weft.verif.golden.machine import Machine
 
 
@@ -26,7 +26,7 @@ class Mismatch:
                 f"{self.given} instead of {self.expected}")
 
 
-def compare(sample: int, rtl: Device, golden: Device, windows: Sequence[int]) -> list[Mismatch]:
+def compare(sample: int, rtl: TransparentDevice, golden: TransparentDevice, windows: Sequence[int]) -> list[Mismatch]:
     """Contents of the given windows, the scratchpad and the accumulators."""
     spaces = [(f"window {index}", rtl.read_window(index), golden.read_window(index)) for index in windows]
     spaces.append(("scratchpad", rtl.scratchpad(), golden.scratchpad()))

@@ -3,6 +3,7 @@
 The same protocol drives the RTL (here) and the golden machine (`weft.sim.check`), so that a run on one can be repeated on the other.
 """
 
+import abc
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from weft.gen import csr, isa
+from weft.gen.config import Config
 from weft.gen.isa import Cause, Unit
 from weft.sim.profile import Profile
 from weft.sim.simulator import Simulator
@@ -61,7 +63,7 @@ class Timeout(RuntimeError):
 
 
 class Device(Protocol):
-    """An accelerator with its windows programmed."""
+    """An accelerator with its windows programmed: what every back end can do."""
 
     def write_window(self, index: int, data: bytes, offset: int = 0) -> None:
         """Put bytes into a window."""
@@ -72,6 +74,10 @@ class Device(Protocol):
     def run(self, length: int, *, offset: int = 0) -> RunResult:
         """Run the `length` instructions at byte `offset` of window 0 to HALT or an error."""
 
+
+class TransparentDevice(Device, Protocol):
+    """A device that one can look into: a simulation or a model, not a board."""
+
     def scratchpad(self) -> bytes:
         """All bytes of the scratchpad."""
 
@@ -79,59 +85,53 @@ class Device(Protocol):
         """int32 (lines, columns)."""
 
 
-class RtlDevice:
-    """The simulated RTL. `on_start` is called with the simulator's cycle in which a run begins."""
+def place(windows: Sequence[WindowSpec], first: int, alignment: int) -> tuple[tuple[int, ...], int]:
+    """Bus addresses of windows one after the other from `first`, each a multiple of `alignment`, and the address behind the last."""
+    bases, base = [], first
+    for window in windows:
+        bases.append(base)
+        base += -(-max(1, window.size) // alignment) * alignment
+    return tuple(bases), base
 
-    def __init__(self, simulator: Simulator, windows: Sequence[WindowSpec], *, max_cycles: int = 1 << 40,
-                 on_start: Callable[[int], None] = lambda cycle: None) -> None:
-        self._simulator, self._windows, self._max_cycles, self.on_start = simulator, windows, max_cycles, on_start
-        self._bases, base = [], BASE
-        for window in windows:
-            self._bases.append(base)
-            base += -(-max(1, window.size) // ALIGNMENT) * ALIGNMENT
-        self.base = tuple(self._bases)
-        simulator.set_windows([(base, window.size, window.permission) for base, window in zip(self._bases, windows, strict=True)])
-        for index, window in enumerate(windows):
-            base = self._bases[index]
+
+class RegisterDevice(abc.ABC):
+    """A device driven through its registers, whatever carries them. Programs the windows at construction, at the addresses `bases`."""
+
+    def __init__(self, config: Config, windows: Sequence[WindowSpec], bases: Sequence[int]) -> None:
+        self._config = config
+        for index, (base, window) in enumerate(zip(bases, windows, strict=True)):
             for name, value in (("BASE", base & 0xFFFF_FFFF), ("BASE_HIGH", base >> 32), ("SIZE", window.size),
                                 ("PERMISSION", window.permission)):
                 self.write(f"WINDOW{index}_{name}", value)
         self.write("INTR_ENABLE", 3)
 
-    @property
-    def simulator(self) -> Simulator:
-        return self._simulator
-
+    @abc.abstractmethod
     def write(self, register: str, value: int) -> None:
         """Write a register by name."""
-        self._simulator.csr_write(csr.BY_NAME[register].offset, value)
 
+    @abc.abstractmethod
     def read(self, register: str) -> int:
         """Read a register by name."""
-        return self._simulator.csr_read(csr.BY_NAME[register].offset)
 
-    def write_window(self, index: int, data: bytes, offset: int = 0) -> None:
-        self._simulator.load(self._bases[index] + offset, data)
-
-    def read_window(self, index: int) -> bytes:
-        return self._simulator.read(self._bases[index], self._windows[index].size)
+    @abc.abstractmethod
+    def _execute(self) -> Profile | None:
+        """Write START and wait for the interrupt. Raises `Timeout`."""
 
     def run(self, length: int, *, offset: int = 0) -> RunResult:
-        """See `Device`. Raises `Timeout` after max_cycles, `simulator.BusViolation` if the RTL breaks a rule of the bus."""
+        """See `Device`. Raises `Timeout` if there is no interrupt in time."""
         self.write("PROGRAM_OFFSET", offset)
         self.write("PROGRAM_LENGTH", length)
-        self._simulator.begin_profile(length)
-        self.on_start(self._simulator.cycle)
-        self.write("CONTROL", 1)
-        if not self._simulator.run(self._max_cycles):
-            raise Timeout(f"no interrupt in {self._max_cycles} cycles; STATUS = {self.read('STATUS'):#x}")
-        profile = self._simulator.end_profile()
+        profile = self._execute()
         error = self._error()
-        counters = {counter.name: self.read(f"COUNT_{counter.name}") for counter in csr.COUNTERS}
+        counters = {counter.name: self.read(f"COUNT_{counter.name}") for counter in csr.COUNTERS} if self._config.counters.enabled else {}
         self.write("INTR_STATE", 3)
         if error:
             self._soft_reset()
-        return RunResult(error, counters if self._simulator.config.counters.enabled else {}, profile)
+        return RunResult(error, counters, profile)
+
+    def _timeout(self, limit: str) -> Timeout:
+        """What to raise when there was no interrupt for `limit`."""
+        return Timeout(f"no interrupt in {limit}; STATUS = {self.read('STATUS'):#x}")
 
     def _soft_reset(self) -> None:
         """Registers refuse writes until the bus has drained."""
@@ -146,6 +146,49 @@ class RtlDevice:
             return None
         word = self.read("ERROR")
         return DeviceError(Cause(word & 0xFF), word >> 8 & 7, self.read("ERROR_PC"), self.read("ERROR_ADDRESS"))
+
+
+class RtlDevice(RegisterDevice):
+    """The simulated RTL. `on_start` is called with the simulator's cycle in which a run begins."""
+
+    def __init__(self, simulator: Simulator, windows: Sequence[WindowSpec], *, max_cycles: int = 1 << 40,
+                 on_start: Callable[[int], None] = lambda cycle: None) -> None:
+        self._simulator, self._windows, self._max_cycles, self.on_start = simulator, windows, max_cycles, on_start
+        self._length = 0
+        self.base, _ = place(windows, BASE, ALIGNMENT)
+        simulator.set_windows([(base, window.size, window.permission) for base, window in zip(self.base, windows, strict=True)])
+        super().__init__(simulator.config, windows, self.base)
+
+    @property
+    def simulator(self) -> Simulator:
+        return self._simulator
+
+    def write(self, register: str, value: int) -> None:
+        """Write a register by name."""
+        self._simulator.csr_write(csr.BY_NAME[register].offset, value)
+
+    def read(self, register: str) -> int:
+        """Read a register by name."""
+        return self._simulator.csr_read(csr.BY_NAME[register].offset)
+
+    def write_window(self, index: int, data: bytes, offset: int = 0) -> None:
+        self._simulator.load(self.base[index] + offset, data)
+
+    def read_window(self, index: int) -> bytes:
+        return self._simulator.read(self.base[index], self._windows[index].size)
+
+    def run(self, length: int, *, offset: int = 0) -> RunResult:
+        """See `Device`. Raises `Timeout` after max_cycles, `simulator.BusViolation` if the RTL breaks a rule of the bus."""
+        self._length = length
+        return super().run(length, offset=offset)
+
+    def _execute(self) -> Profile:
+        self._simulator.begin_profile(self._length)
+        self.on_start(self._simulator.cycle)
+        self.write("CONTROL", 1)
+        if not self._simulator.run(self._max_cycles):
+            raise self._timeout(f"{self._max_cycles} cycles")
+        return self._simulator.end_profile()
 
     def scratchpad(self) -> bytes:
         """Bank b holds the lines from b * bank_lines, even and odd ones in memories of their own; a sequential machine has one memory."""

@@ -2,7 +2,7 @@
 
 import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ctypes import POINTER, byref, c_char_p, c_int, c_uint8, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Simulator:
         self.config = config
         text = verilog if verilog is not None else build.verilog_text(config)
         self.library = build.build(text, config.line_bytes, trace=trace, progress=progress)
-        self._calls = _load(self.library)
+        self._calls = load_library(self.library, _SIGNATURES)
         self._dram_bytes = dram_bytes
         self._handle = self._calls["create"](dram_bytes)
         if not self._handle:
@@ -176,14 +176,7 @@ class Simulator:
 
     def memories(self) -> dict[str, np.ndarray]:
         """Live views of the on-chip memories: hierarchical name -> bytes (words, bytes of a word as the model holds it)."""
-        views = {}
-        for index in range(self._call("memory_count")):
-            rows, stride = c_uint32(), c_uint32()
-            pointer = self._call("memory", index, byref(rows), byref(stride))
-            name = self._call("memory_name", index).decode().replace("__DOT__", ".")
-            raw = (c_uint8 * (rows.value * stride.value)).from_address(pointer)
-            views[name] = np.ctypeslib.as_array(raw).reshape(rows.value, stride.value)
-        return views
+        return memory_views(self._calls, self._handle)
 
     def trace(self, path: Path, first: int, last: int) -> None:
         """Write cycles first .. last (of `cycle`) to a VCD file; two time units are a cycle. Needs ``trace=True``."""
@@ -202,14 +195,27 @@ class Simulator:
             raise ValueError(f"bytes {address:#x} .. {address + count:#x} lie outside the simulated DRAM of {self._dram_bytes:#x}")
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_library(path: Path, signatures: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+    """The functions ``weft_<name>`` of a compiled model; `signatures`: name -> (result, *arguments) in ctypes."""
     library = ctypes.CDLL(str(path))
     calls = {}
-    for name, (result, *arguments) in _SIGNATURES.items():
+    for name, (result, *arguments) in signatures.items():
         call = getattr(library, f"weft_{name}")
         call.restype, call.argtypes = result, arguments
         calls[name] = call
     return calls
+
+
+def memory_views(calls: Mapping[str, Any], handle: Any) -> dict[str, np.ndarray]:
+    """See `Simulator.memories`."""
+    views = {}
+    for index in range(calls["memory_count"](handle)):
+        rows, stride = c_uint32(), c_uint32()
+        pointer = calls["memory"](handle, index, byref(rows), byref(stride))
+        name = calls["memory_name"](handle, index).decode().replace("__DOT__", ".")
+        raw = (c_uint8 * (rows.value * stride.value)).from_address(pointer)
+        views[name] = np.ctypeslib.as_array(raw).reshape(rows.value, stride.value)
+    return views
 
 
 def _array(pointer: int | None, kind: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from weft.gen import csr, docs, isa
+from weft.gen import csr, docs, isa, link
 
 
 @pytest.mark.parametrize("name", docs.pages())
@@ -30,3 +30,12 @@ def test_every_register_is_described():
     page = docs.csr_page()
     for register in csr.REGISTERS:
         assert re.search(rf"^\| 0x{register.offset:03X} \| \[?{register.name}\W", page, re.MULTILINE), register.name
+
+
+def test_the_link_is_described():
+    page = docs.link_page()
+    for field in (*link.REQUEST, *link.IDENTITY):
+        assert f"| `{field.name}` | {field.bytes} | {field.doc} |" in page
+    for kind in (link.Command, link.Status):
+        for member in kind:
+            assert f"| {member.value} | {member.name} | " in page

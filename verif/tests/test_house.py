@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("hdl", "gen", "verif", "sim", "fpga")
-PURE = {"weft.gen.errors", "weft.gen.config", "weft.gen.isa", "weft.gen.csr", "weft.gen.graph"}
+PURE = {"weft.gen.errors", "weft.gen.config", "weft.gen.isa", "weft.gen.csr", "weft.gen.graph", "weft.gen.link"}
 
 
 def modules(*folders: str) -> list[Path]:

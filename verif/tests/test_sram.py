@@ -3,9 +3,10 @@
 import random
 
 import pytest
+from amaranth.hdl import Fragment, Module
 from amaranth.sim import Simulator
 
-from weft.hdl.mem.sram import Sram
+from weft.hdl.mem.sram import SinglePortSram, Sram
 
 
 def _run(dut, testbench):
@@ -72,12 +73,46 @@ def test_different_words_do_not_collide():
     _run(dut, testbench)
 
 
-@pytest.mark.parametrize("parameters", [
-    {"depth": 0, "width": 8}, {"depth": 32, "width": 0}, {"depth": 32, "width": 8, "granularity": 3},
-    {"depth": 32, "width": 8, "granularity": 0}])
-def test_illegal_parameters_are_named(parameters):
-    class Unused(Sram):
+@pytest.mark.parametrize(("kind", "parameters"), [
+    (Sram, {"depth": 0, "width": 8}), (Sram, {"depth": 32, "width": 0}), (Sram, {"depth": 32, "width": 8, "granularity": 3}),
+    (Sram, {"depth": 32, "width": 8, "granularity": 0}), (SinglePortSram, {"depth": 0, "width": 8}),
+    (SinglePortSram, {"depth": 32, "width": 12})])
+def test_illegal_parameters_are_named(kind, parameters):
+    class Unused(kind):
         _MustUse__silence = True  # amaranth warns of components that are never elaborated
 
-    with pytest.raises(ValueError, match=r"Sram (depth|width|granularity)="):
+    with pytest.raises(ValueError, match=rf"^{kind.__name__} (depth|width|granularity)="):
         Unused(**parameters)
+
+
+@pytest.mark.parametrize(("depth", "width"), [(32, 32), (33, 24), (64, 8)])
+def test_single_port_against_a_dictionary(depth, width):
+    dut, chance, model = SinglePortSram(depth=depth, width=width), random.Random(depth), [0] * depth
+
+    async def testbench(ctx):
+        expected = None
+        for _ in range(2000):
+            enable, write = chance.random() < 0.7, chance.choice((0, chance.getrandbits(width // 8)))
+            address, data = chance.randrange(depth), chance.getrandbits(width)
+            for signal, value in ((dut.enable, enable), (dut.write, write), (dut.address, address), (dut.write_data, data)):
+                ctx.set(signal, value)
+            await ctx.tick()
+            if enable:
+                expected = None if write else model[address]
+                mask = sum(0xFF << 8 * byte for byte in range(width // 8) if write >> byte & 1)
+                model[address] = model[address] & ~mask | data & mask
+            if expected is not None:
+                assert ctx.get(dut.read_data) == expected  # one cycle later, and held while the port rests
+
+    _run(dut, testbench)
+
+
+def test_a_platform_may_have_a_memory_of_its_own():
+    class Platform:
+        def get_single_port_sram(self, sram):
+            self.seen = sram
+            return Module()
+
+    dut, platform = SinglePortSram(depth=32, width=8), Platform()
+    Fragment.get(dut, platform)
+    assert platform.seen is dut

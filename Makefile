@@ -6,13 +6,14 @@ WEFT    := $(BIN)/weft
 MODEL   ?= examples/digits/digits.onnx
 INPUT   ?= examples/digits/digits.npz
 CONFIG  ?= configs/edge16.toml
+BOARD   ?= ulx3s
 OUT     ?=
 ARGS    ?=
 JOBS    ?= 2
 READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo setup doctor sim verilog boards test networks lint bench docs clean help
+.PHONY: demo setup doctor sim verilog bitstream boards test networks lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
 	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
@@ -33,6 +34,9 @@ sim: $(READY)   ## run MODEL on INPUT with CONFIG on the RTL; results in OUT
 
 verilog: $(READY)   ## write the Verilog of CONFIG and all that goes with it to OUT
 	$(WEFT) verilog "$(CONFIG)" $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+bitstream: $(READY)   ## build the FPGA image of CONFIG for BOARD with open tools; bitstream and report in OUT
+	$(WEFT) bitstream "$(CONFIG)" --board "$(BOARD)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 boards: $(READY)   ## list the boards
 	$(WEFT) boards
@@ -59,4 +63,4 @@ clean:   ## remove build/ (models, exports, reports)
 
 help:   ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
-	@echo 'variables: MODEL INPUT CONFIG OUT ARGS PYTHON JOBS'
+	@echo 'variables: MODEL INPUT CONFIG BOARD OUT ARGS PYTHON JOBS'

@@ -10,6 +10,7 @@ from weft.fpga.flow.family import ECP5, ICE40, Family
 from weft.fpga.flow.top import Core, Top
 from weft.fpga.technology.pll import MHZ, closest
 from weft.gen import verilog
+from weft.gen.naming import source_names
 
 NAME = "weft"  # top module and stem of all files
 
@@ -48,7 +49,8 @@ def make(core: Core, board: Board, mhz: float) -> Design:
     if Fraction(str(mhz)) * MHZ != input_hz:
         setting = closest(family.settings(input_hz), mhz, input_hz, family.output, board.title)
         pll, hertz = (family.pll, setting), setting.hertz
-    plan = platform.prepare(Top(core, board, pll, hertz), NAME, emit_src=False)
+    with source_names():  # for the report: they change no logic
+        plan = platform.prepare(Top(core, board, pll, hertz), NAME, emit_src=False)
     text = verilog.from_rtlil(_text(plan, f"{NAME}.il"), platform.kept, NAME)
     commands = {command[0].split("-")[0]: command for command in json.loads(_text(plan, f"build_{NAME}.json"))["commands"]}
     return Design(hertz, text, _text(plan, f"{NAME}.{family.constraints}"), commands["nextpnr"],

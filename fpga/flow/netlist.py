@@ -9,7 +9,7 @@ from typing import Any
 SCOPE = "scopename"
 # Names that Yosys makes (autoname): a net, the type of a cell at it, its port.
 GENERATED = re.compile(r"_(?:LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18|DP16|PDPW|SB_)")
-Path_ = tuple[str, ...]  # instances from the top down
+Instance = tuple[str, ...]  # instances from the top down
 
 
 class Netlist:
@@ -28,9 +28,9 @@ class Netlist:
         self._nets: dict[str, Any] = module["netnames"]
         self.instances = self._instances()
 
-    def _instances(self) -> dict[str, Path_]:
+    def _instances(self) -> dict[str, Instance]:
         """Cell -> the instance that it belongs to."""
-        found: dict[str, Path_] = {}
+        found: dict[str, Instance] = {}
         for name, cell in self.cells.items():
             if SCOPE in cell["attributes"]:
                 found[name] = tuple(cell["attributes"][SCOPE].split())
@@ -64,16 +64,31 @@ class Netlist:
                     ready.append(source)
         return found | {name: self._prefix(name) for name in self.cells if name not in found}
 
-    def _prefix(self, name: str) -> Path_:
+    def _prefix(self, name: str) -> Instance:
         """The longest known instance that a dotted name begins with."""
         parts = tuple(name.split("."))[:-1]
         while parts and parts not in self._known:
             parts = parts[:-1]
         return parts
 
-    def count(self) -> dict[Path_, collections.Counter[str]]:
+    def bits(self, net: str) -> list[int]:
+        """Bits of a net by its name, lowest first."""
+        return [bit for bit in self._nets.get(net, {"bits": []})["bits"] if isinstance(bit, int)]
+
+    def outputs(self, cell: str) -> list[int]:
+        """Bits that a cell drives."""
+        entry = self.cells[cell]
+        return [bit for port, bits in entry["connections"].items() if entry["port_directions"].get(port) == "output"
+                for bit in bits if isinstance(bit, int)]
+
+    def users(self, bit: int) -> list[str]:
+        """Cells that a bit goes into."""
+        return [name for name, cell in self.cells.items() for port, bits in cell["connections"].items()
+                if cell["port_directions"].get(port) == "input" and bit in bits]
+
+    def count(self) -> dict[Instance, collections.Counter[str]]:
         """Instance -> how many cells of each type belong to it, without what is inside its own instances."""
-        counts: dict[Path_, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+        counts: dict[Instance, collections.Counter[str]] = collections.defaultdict(collections.Counter)
         for name, cell in self.cells.items():
             counts[self.instances[name]][cell["type"]] += 1
         return dict(counts)

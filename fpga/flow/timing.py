@@ -4,15 +4,16 @@ import dataclasses
 import re
 from typing import Any
 
-from weft.fpga.flow.netlist import Netlist
+from weft.fpga.flow.netlist import GENERATED, Netlist
 
-_SUFFIX = re.compile(r"_(?:LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_\w+?|MULT18X18D|DP16KD|PDPW16KD|SB_\w+?)_[A-Z0-9]+(?:_\d+)?(?=_|$).*")
+_BIT = re.compile(r"(.*)\[(\d+)\]")
 
 
 @dataclasses.dataclass(frozen=True)
 class Hop:
     """One step of a path: through a cell (`kind` clk-to-q, logic, setup) or along a net (routing). `delay` in ns. `cell`: type of the
-    cell, `unit`: the instance it belongs to, `signal`: what comes out of it, "" if the source has no name for that."""
+    cell that it goes through or to, `unit`: the instance it belongs to. `signal`: what comes out of the cell or goes along the net, for
+    setup the register that takes it; "" if the source has no name for that."""
 
     kind: str
     delay: float
@@ -22,57 +23,59 @@ class Hop:
 
 
 def clock(report: dict[str, Any]) -> tuple[float, float]:
-    """(achieved, wanted) in MHz, of the slowest clock in relation to what it has to be."""
+    """(achieved, wanted) in MHz, of the clock that is slowest for what it has to be."""
     clocks = [(entry["achieved"], entry["constraint"]) for entry in report["fmax"].values()]
     return min(clocks, key=lambda entry: entry[0] / entry[1], default=(0.0, 0.0))
 
 
 def critical_path(report: dict[str, Any], netlist: Netlist) -> list[Hop]:
-    """The slowest path from register to register."""
-    paths = [path for path in report["critical_paths"] if path["from"] == path["to"] or
-             path["from"].split()[-1] == path["to"].split()[-1] != "<async>"]
-    worst = max(paths, key=lambda path: sum(step["delay"] for step in path["path"]), default=None)
-    if worst is None:
-        return []
-    namer = _Namer(netlist)
-    return [_hop(step, namer) for step in worst["path"]]
+    """The slowest path from a register to a register of the same clock."""
+    paths = [path["path"] for path in report["critical_paths"] if path["from"].split()[-1] == path["to"].split()[-1] != "<async>"]
+    steps: list[dict[str, Any]] = max(paths, key=lambda path: sum(step["delay"] for step in path), default=[])
+    names, hops = _Names(netlist), []
+    for index, step in enumerate(steps):
+        cell = names.cell(step["to"]["cell"])
+        nets = [later["net"] for later in steps[index:index + 2] if later["type"] == "routing"]
+        signal = names.register(cell) if step["type"] == "setup" else names.net(nets[0]) if nets else ""
+        kind = netlist.cells[cell]["type"] if cell else ""
+        unit = ".".join(netlist.instances[cell]) if cell else step["to"]["cell"].rpartition(".")[0]
+        hops.append(Hop(step["type"], round(step["delay"], 3), kind, unit, signal))
+    return hops
 
 
-def _hop(step: dict[str, Any], namer: "_Namer") -> Hop:
-    end = step["to"] if step["type"] in ("routing", "setup") else step["from"]
-    cell, signal = namer.cell(end["cell"]), namer.signal(step.get("net", ""), end)
-    return Hop(step["type"], round(step["delay"], 3), cell[0], cell[1], signal)
-
-
-class _Namer:
-    """Looks up cells and nets of the placed design in the netlist before it: placing renames some."""
+class _Names:
+    """Looks up cells and nets of the placed design in the netlist that it was made from."""
 
     def __init__(self, netlist: Netlist) -> None:
         self._netlist, self._names = netlist, netlist.names()
 
-    def cell(self, name: str) -> tuple[str, str]:
-        """(type, instance) of a cell."""
-        found = self._find(name)
-        if not found:
-            return "", ".".join(name.split(".")[:-1])
-        return self._netlist.cells[found]["type"], ".".join(self._netlist.instances[found])
+    def cell(self, name: str) -> str:
+        """Name before nextpnr packed or split the cell, "" if it made the cell itself."""
+        candidates = (name, name.removesuffix("_LC"), name.partition("$")[0])
+        return next((candidate for candidate in candidates if candidate in self._netlist.cells), "")
 
-    def signal(self, net: str, end: dict[str, Any]) -> str:
-        """Name in the source of what goes along a net, or of a register's own output."""
-        found = self._find(end["cell"])
-        if not net and found:
-            cell = self._netlist.cells[found]
-            outputs = [bit for port in ("Q", "O", end["port"]) for bit in cell["connections"].get(port, ())
-                       if cell["port_directions"].get(port) == "output"]
-            names = [name for bit in outputs for name in self._names.get(bit, ())]
-            own = ".".join(self._netlist.instances[found])
-            inside = [name for name in names if name.rpartition(".")[0] == own]
-            return min(inside or names, key=len, default="")
-        return "" if _SUFFIX.search(net) else net
+    def net(self, name: str) -> str:
+        """What the source calls a net."""
+        if not GENERATED.search(name):
+            return name
+        found = _BIT.fullmatch(name)
+        bits = self._netlist.bits(found[1] if found else name)
+        index = int(found[2]) if found else 0
+        return self._best(bits[index], ()) if index < len(bits) else ""
 
-    def _find(self, name: str) -> str:
-        """nextpnr adds suffixes such as ``_LC`` or ``$COMB0`` to the names of cells that it packs or splits."""
-        for candidate in (name, name.removesuffix("_LC"), name.partition("$")[0], re.sub(r"_(?:SLICE|COMB|FF|LC)\d*$", "", name)):
-            if candidate in self._netlist.cells:
-                return candidate
-        return ""
+    def register(self, cell: str) -> str:
+        """What the source calls the register in a cell: a flip-flop, or one that shares a logic cell with the LUT in front of it."""
+        if not cell:
+            return ""
+        outputs = self._netlist.outputs(cell)
+        if len(outputs) == 1:
+            behind = [user for user in self._netlist.users(outputs[0]) if "DFF" in self._netlist.cells[user]["type"]]
+            flip_flop = behind[0] if "LUT" in self._netlist.cells[cell]["type"] and len(behind) == 1 else cell
+            return self._best(self._netlist.outputs(flip_flop)[0], self._netlist.instances[flip_flop])
+        return cell  # memories and multipliers have the names of their instances
+
+    def _best(self, bit: int, unit: tuple[str, ...]) -> str:
+        """Of the names of a bit one inside `unit`, or else the shortest."""
+        known = self._names.get(bit, [])
+        inside = [name for name in known if tuple(name.split(".")[:-1]) == unit]
+        return min(inside or known, key=len, default="")

@@ -18,8 +18,7 @@ class Board:
     platform: module and class in `amaranth_boards`; pins, electrical standards and the clock's frequency come from there.
     mhz: clock of the image if nobody asks for another one. clock_on_pll_pad: the clock's pin is the dedicated input of the PLL.
     uart: resource of the host link. leds: resources, from the lowest; one that has subsignals stands for all of them.
-    config: the configuration that the board is tested with. memory_kib: main memory of the image. fast_memory: kind of
-    memory it is made of.
+    config: the named configuration that is built for the board; None if none of them fits. memory_kib: main memory of the image.
     connector_uart: rx and tx on a connector, (connector, number, rx, tx), for boards whose platform has no UART; it then is `uart`.
     note: what a user has to know before the first run.
     """
@@ -29,7 +28,7 @@ class Board:
     platform: tuple[str, str]
     mhz: float
     memory_kib: int
-    config: str
+    config: str | None
     leds: Pins
     uart: tuple[str, int] = ("uart", 0)
     clock_on_pll_pad: bool = False

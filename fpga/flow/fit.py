@@ -17,7 +17,7 @@ def check_memory(config: Config, board: Board) -> None:
         raise WeftError(f"{config.name} does not fit on {board.name}", where=board.title,
                         why=f"it needs {sum(parts.values())} KiB of block RAM (" + ", ".join(f"{name} {kib}" for name, kib in parts.items())
                         + f"); {board.device.name} has {limit:g}",
-                        fix=f"make the memories smaller, or start from configs/{board.config}.toml")
+                        fix="make the memories smaller" + _instead(config, board))
 
 
 def check_fits(units: list[Unit], config: Config, board: Board) -> None:
@@ -41,4 +41,8 @@ def _refusal(why: str, resource: str, units: list[Unit], config: Config, board: 
     largest = sorted((unit for unit in leaves if unit.resources.get(resource)), key=lambda unit: -unit.resources[resource])[:SHOWN]
     return WeftError(f"{config.name} does not fit on {board.name}", where=f"{board.title} ({board.device.name})",
                      why=f"{why}; {resource} by unit: " + ", ".join(f"{unit.path} {unit.resources[resource]:,}" for unit in largest),
-                     fix=f"make those smaller, or start from configs/{board.config}.toml")
+                     fix="make those smaller" + _instead(config, board))
+
+
+def _instead(config: Config, board: Board) -> str:
+    return f", or start from configs/{board.config}.toml" if board.config and board.config != config.name else ""

@@ -20,7 +20,7 @@ def boards(as_json: arguments.Json = False) -> None:
         table.add_column(name, no_wrap=True)
     for board in BOARDS:
         table.add_row(board.name, board.title, board.device.name, f"{board.mhz:g} MHz", f"{board.memory_kib} KiB",
-                      f"configs/{board.config}.toml")
+                      f"configs/{board.config}.toml" if board.config else "your own")
     console = tables()
     console.print(table)
     for board in BOARDS:

@@ -24,7 +24,7 @@ class Memory:
 
 
 def memories(log: Path) -> list[Memory]:
-    """All memories that Yosys found, from the debug messages of its memory_libmap."""
+    """All memories of the source, from the debug messages of Yosys' memory_libmap. (It makes read-only ones out of decoders, too.)"""
     text = log.read_text()
     added = {}
     for name, block in _BLOCK.findall(text):
@@ -32,7 +32,8 @@ def memories(log: Path) -> list[Memory]:
         for candidate in re.split(r"^- ", block, flags=re.MULTILINE)[1:]:
             added[name, candidate.partition(":")[0]] = list(dict.fromkeys(_ADDED.findall(candidate)))
     found = [Memory(_source(name), KINDS.get(choice, choice), added.get((name, choice), [])) for name, choice in _CHOICE.findall(text)]
-    return sorted(found + [Memory(_source(name), REGISTERS, []) for name in _LOGIC.findall(text)], key=lambda memory: memory.name)
+    found += [Memory(_source(name), REGISTERS, []) for name in _LOGIC.findall(text)]
+    return sorted((memory for memory in found if not memory.name.startswith("$")), key=lambda memory: memory.name)
 
 
 def _source(name: str) -> str:

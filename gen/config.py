@@ -26,9 +26,10 @@ def _nearest_power(value: float, low: int, high: int) -> int:
 
 
 def _option(default: Any, doc: str, *, low: int | None = None, high: int | None = None, power: bool = False,
-            choices: tuple[Any, ...] | None = None) -> Any:
+            choices: tuple[Any, ...] | None = None, extra: bool = False) -> Any:
+    """`extra`: the canonical form leaves it out at its default, so that a new option changes nothing for who does not use it."""
     return dataclasses.field(
-        default=default, metadata={"doc": doc, "low": low, "high": high, "power": power, "choices": choices})
+        default=default, metadata={"doc": doc, "low": low, "high": high, "power": power, "choices": choices, "extra": extra})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +46,9 @@ class Array:
                            low=4, high=64, power=True)
     dataflow: str = _option("weight_stationary", "which operand stays in the array", choices=("weight_stationary",))
     operand: str = _option("int8", "operand format of activations and weights", choices=("int8",))
+    product_register: bool = _option(
+        False, "a register between multiplier and adder of each processing element: one more cycle, and on FPGAs a whole DSP block",
+        choices=(False, True), extra=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,8 +167,10 @@ class Config:
         return self.array.rows * self.array.columns
 
     def canonical(self) -> dict[str, Any]:
-        """Every option that shapes the hardware, in declaration order, without the name."""
-        return {section: dataclasses.asdict(getattr(self, section)) for section in sections()}
+        """Every option that shapes the hardware, in declaration order, without the name; extra ones that are off left out."""
+        return {section: {option.name: getattr(getattr(self, section), option.name) for option in dataclasses.fields(kind)
+                          if not option.metadata["extra"] or getattr(getattr(self, section), option.name) != option.default}
+                for section, kind in sections().items()}
 
     @property
     def hash(self) -> int:

@@ -92,3 +92,44 @@ class Multiplier(wiring.Component):
         product = Signal.like(self.p, name="product")
         m.d.comb += [product.eq(left * right), self.p.eq(taken("result", product, self.p_enable, self._output))]
         return m
+
+
+class MultiplierPair(wiring.Component):
+    """Two signed multipliers of 8 x 8 bits for technologies with two in a block: p[k] = a[k] * b[k], `LATENCY` cycles later.
+
+    Registers behind a, b and the product, as in `Multiplier`. Only b has an enable, one for each multiplier.
+
+    The platform's method is ``get_multiplier_pair(pair)``; it drives both `pair.p`.
+
+    Parameters
+    ----------
+    together: both enables are always equal, so that the block's own registers can hold b.
+
+    Members
+    -------
+    a, b: two operands each, signed, 8 bits.
+    b_enable: two bits.
+    p: two products, signed, 16 bits.
+    """
+
+    LATENCY = 2
+
+    def __init__(self, *, together: bool) -> None:
+        self._together = together
+        super().__init__({
+            "a": In(signed(8)).array(2), "b": In(signed(8)).array(2), "b_enable": In(1).array(2), "p": Out(signed(16)).array(2)})
+
+    @property
+    def together(self) -> bool:
+        """Both enables are always equal."""
+        return self._together
+
+    def elaborate(self, platform: object) -> object:
+        if hasattr(platform, "get_multiplier_pair"):
+            return platform.get_multiplier_pair(self)
+        m = Module()
+        for half in range(2):
+            m.submodules[f"half_{half}"] = multiplier = Multiplier(8, 8, inputs=True, output=True)
+            m.d.comb += [multiplier.a.eq(self.a[half]), multiplier.b.eq(self.b[half]), multiplier.b_enable.eq(self.b_enable[half]),
+                         self.p[half].eq(multiplier.p)]
+        return m

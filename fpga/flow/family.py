@@ -7,6 +7,7 @@ from typing import Any
 
 from weft.fpga.technology import ecp5_pll, ice40_pll
 from weft.fpga.technology.ecp5 import Ecp5
+from weft.fpga.technology.ice40 import Ice40
 from weft.fpga.technology.pll import Range, Setting
 
 
@@ -38,7 +39,7 @@ ECP5 = Family(
     {"LUT": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "FF": {"TRELLIS_FF": 1}, "carry": {"CCU2C": 1},
      "LUT RAM": {"TRELLIS_DPR16X4": 1}, "DSP": {"MULT18X18D": 1}, "block RAM": {"DP16KD": 1, "PDPW16KD": 1}}, "MULT18X18D")
 ICE40 = Family(
-    "ice40", (), ice40_pll.Ice40Pll, ice40_pll.settings, ice40_pll.OUTPUT, "flatten", "pcf", "asc", "bin",
+    "ice40", (Ice40,), ice40_pll.Ice40Pll, ice40_pll.settings, ice40_pll.OUTPUT, "flatten", "pcf", "asc", "bin",
     {"LUT": {"SB_LUT4": 1}, "FF": {f"SB_DFF{kind}": 1 for kind in (
         "", "E", "SR", "R", "SS", "S", "ESR", "ER", "ESS", "ES", "N", "NE", "NSR", "NR", "NSS", "NS", "NESR", "NER", "NESS", "NES")},
      "carry": {"SB_CARRY": 1}, "DSP": {"SB_MAC16": 1}, "block RAM": {"SB_RAM40_4K": 1}, "SPRAM": {"SB_SPRAM256KA": 1}}, "SB_MAC16")

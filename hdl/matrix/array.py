@@ -5,8 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from weft.gen.config import Config
-from weft.hdl.matrix.pe import ProcessingElement
+from weft.hdl.matrix.pe import ProcessingElement, Product
 from weft.hdl.matrix.skew import Skew
+from weft.hdl.multiplier import MultiplierPair
 
 
 class SystolicArray(wiring.Component):
@@ -21,7 +22,8 @@ class SystolicArray(wiring.Component):
     and not before k + C - 1 cycles after the swap before it (when the PE at its right end has taken the weight before).
 
     PEs are modules of their own: Verilator inlines them (the C++ is then the same as for one flat module), and identical
-    modules are merged at export.
+    modules are merged at export. On a platform whose blocks hold two multipliers each (`MultiplierPair`), elements with a product
+    register share them: those on one diagonal, whose weights swap together, and then those that are left.
 
     Members
     -------
@@ -32,8 +34,11 @@ class SystolicArray(wiring.Component):
     sums: C x partial_sum_bits, signed, column 0 lowest.
     """
 
+    edge = Skew  # what slants activations and straightens sums; replaced to look at the elements alone
+
     def __init__(self, config: Config) -> None:
         self._rows, self._columns, self._sum_bits = config.array.rows, config.array.columns, config.partial_sum_bits
+        self._product = _product(config)
         super().__init__({
             "activations": In(8 * self._rows), "swap": In(1), "weights": In(8 * self._columns), "load": In(self._rows),
             "sums": Out(self._sum_bits * self._columns)})
@@ -41,14 +46,15 @@ class SystolicArray(wiring.Component):
     @staticmethod
     def latency(config: Config) -> int:
         """Cycles from `activations` to `sums`: down the rows, and along the columns to the last one."""
-        return (config.array.rows - 1) + ProcessingElement.LATENCY + (config.array.columns - 1)
+        return (config.array.rows - 1) + _product(config).latency + (config.array.columns - 1)
 
     def elaborate(self, platform: object) -> Module:
-        del platform
         m = Module()
         rows, columns, bits = self._rows, self._columns, self._sum_bits
-        m.submodules.skew = skew = Skew(rows, 8)
-        m.submodules.deskew = deskew = Skew(columns, bits, reverse=True)
+        in_pairs = self._product is Product.REGISTERED and hasattr(platform, "get_multiplier_pair")
+        elements: dict[tuple[int, int], ProcessingElement] = {}
+        m.submodules.skew = skew = self.edge(rows, 8)
+        m.submodules.deskew = deskew = self.edge(columns, bits, reverse=True)
         front = Signal(rows + columns - 2, reset_less=True)  # the swap on its way over the diagonals 1, 2, ..
         diagonals = Cat(self.swap, front)
         m.d.sync += front.eq(diagonals)
@@ -58,7 +64,9 @@ class SystolicArray(wiring.Component):
         for r in range(rows):
             activation, below = skew.o[8 * r:8 * r + 8], []
             for c in range(columns):
-                m.submodules[f"pe_{r}_{c}"] = pe = ProcessingElement(bits)
+                m.submodules[f"pe_{r}_{c}"] = pe = ProcessingElement(
+                    bits, Product.GIVEN if in_pairs else self._product)
+                elements[r, c] = pe
                 m.d.comb += [
                     pe.activation.eq(activation), pe.sum.eq(above[c]), pe.weight.eq(self.weights[8 * c:8 * c + 8]),
                     pe.load.eq(self.load[r]), pe.swap.eq(diagonals[r + c])]
@@ -66,4 +74,25 @@ class SystolicArray(wiring.Component):
                 below.append(pe.sum_out)
             above = below
         m.d.comb += [deskew.i.eq(Cat(above)), self.sums.eq(deskew.o)]
+        if in_pairs:
+            self._share_multipliers(m, elements)
         return m
+
+    def _share_multipliers(self, m: Module, elements: dict[tuple[int, int], ProcessingElement]) -> None:
+        """Give every two elements a `MultiplierPair`."""
+        couples, alone = [], []
+        for diagonal in range(self._rows + self._columns - 1):
+            places = [place for place in elements if sum(place) == diagonal]
+            couples += [(first, second, True) for first, second in zip(places[::2], places[1::2], strict=False)]
+            alone += places[len(places) & ~1:]
+        couples += [(first, second, False) for first, second in zip(alone[::2], alone[1::2], strict=True)]
+        for number, (first, second, together) in enumerate(couples):
+            m.submodules[f"pair_{number}"] = pair = MultiplierPair(together=together)
+            for half, place in enumerate((first, second)):
+                pe = elements[place]
+                m.d.comb += [pair.a[half].eq(pe.activation), pair.b[half].eq(pe.shadow), pair.b_enable[half].eq(pe.swap),
+                             pe.given.eq(pair.p[half])]
+
+
+def _product(config: Config) -> Product:
+    return Product.REGISTERED if config.array.product_register else Product.DIRECT

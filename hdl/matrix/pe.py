@@ -1,8 +1,25 @@
 """Processing element: multiply, add, registers and nothing else."""
 
+import enum
+
 from amaranth import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from weft.hdl.multiplier import Multiplier
+
+
+class Product(enum.Enum):
+    """How an element gets its product: without a register, through one, or, so, from a multiplier outside."""
+
+    DIRECT = enum.auto()
+    REGISTERED = enum.auto()
+    GIVEN = enum.auto()
+
+    @property
+    def latency(self) -> int:
+        """Cycles from `activation` to the `sum_out` with its product."""
+        return 2 if self is Product.DIRECT else 3
 
 
 class ProcessingElement(wiring.Component):
@@ -13,13 +30,17 @@ class ProcessingElement(wiring.Component):
     meets the new weight, and no cycle is lost between two tiles. `load` writes `weight` to the shadow register; a swap in the
     same cycle still takes the old one.
 
-    The four registers are those of a DSP block: input A (activation), two stages of input B with an enable each (shadow,
-    active) and the output behind the cascade adder (sum). None has a reset, and only the weights have enables: while nothing
-    streams, the array's edge holds its inputs still.
+    With `Product.REGISTERED` the product goes through one more register: `sum` is taken a cycle later, and meets the product of what
+    `activation_out` was in the cycle before. FPGAs need that register to be fast; the element's `Multiplier` then fills a DSP block
+    with activation, active weight and product. Shadow weight, the copy of the activation that moves on, and the sum lie
+    outside. `Product.GIVEN` is the same with the multiplier outside, where it can share a block with another element's.
+
+    No register has a reset, and only the weights have enables: while nothing streams, the array's edge holds its inputs still.
 
     Parameters
     ----------
     sum_bits: width of the partial sums, 16 .. 32, enough for the whole column: additions wrap.
+    product: `Product`.
 
     Members
     -------
@@ -27,37 +48,46 @@ class ProcessingElement(wiring.Component):
     load, swap: one bit each.
     sum, sum_out: partial sum from above, and to below.
     activation_out: to the right.
+    given, shadow: only with `Product.GIVEN`: activation * active weight, two cycles after `activation`; the shadow register.
 
     Raises
     ------
     ValueError: for a `sum_bits` outside its range.
     """
 
-    LATENCY = 2  # cycles from `activation` to the `sum_out` with its product
-
-    def __init__(self, sum_bits: int) -> None:
+    def __init__(self, sum_bits: int, product: Product = Product.DIRECT) -> None:
         if not isinstance(sum_bits, int) or not 16 <= sum_bits <= 32:
             raise ValueError(f"ProcessingElement sum_bits={sum_bits!r}: must be an integer of 16 .. 32")
-        self._sum_bits = sum_bits
+        self._sum_bits, self._product = sum_bits, product
+        outside = {"given": In(signed(16)), "shadow": Out(signed(8))} if product is Product.GIVEN else {}
         super().__init__({
             "activation": In(signed(8)), "weight": In(signed(8)), "load": In(1), "swap": In(1), "sum": In(signed(sum_bits)),
-            "activation_out": Out(signed(8)), "sum_out": Out(signed(sum_bits))})
+            "activation_out": Out(signed(8)), "sum_out": Out(signed(sum_bits)),
+            **outside})
 
     def elaborate(self, platform: object) -> Module:
         del platform
         m = Module()
         shadow = Signal(signed(8), reset_less=True)
-        active = Signal(signed(8), reset_less=True)
         activation = Signal(signed(8), reset_less=True)
         total = Signal(signed(self._sum_bits), reset_less=True)
+        product = Signal(signed(32))
         with m.If(self.load):
             m.d.sync += shadow.eq(self.weight)
-        with m.If(self.swap):
-            m.d.sync += active.eq(shadow)
-        # Said in a simulator's words: 32-bit operations need no sign extension of results, which makes the array run 1.5 times as
-        # fast in Verilator. Synthesis sees the copies of the sign and builds an 8 x 8 multiplier and an adder of sum_bits.
-        left, right, product = Signal(signed(16)), Signal(signed(16)), Signal(signed(32))
-        m.d.comb += [left.eq(activation), right.eq(active), product.eq(left * right)]
+        if self._product is Product.DIRECT:
+            active = Signal(signed(8), reset_less=True)
+            with m.If(self.swap):
+                m.d.sync += active.eq(shadow)
+            # Said in a simulator's words: 32-bit operations need no sign extension of results, which makes the array run 1.5 times as
+            # fast in Verilator. Synthesis sees the copies of the sign and builds an 8 x 8 multiplier and an adder of sum_bits.
+            left, right = Signal(signed(16)), Signal(signed(16))
+            m.d.comb += [left.eq(activation), right.eq(active), product.eq(left * right)]
+        elif self._product is Product.REGISTERED:
+            m.submodules.multiplier = multiplier = Multiplier(8, 8, inputs=True, output=True)
+            m.d.comb += [multiplier.a.eq(self.activation), multiplier.b.eq(shadow), multiplier.b_enable.eq(self.swap),
+                         product.eq(multiplier.p)]
+        else:
+            m.d.comb += [self.shadow.eq(shadow), product.eq(self.given)]
         m.d.sync += [activation.eq(self.activation), total.eq(self.sum.as_unsigned() + product[:self._sum_bits])]
         m.d.comb += [self.activation_out.eq(activation), self.sum_out.eq(total)]
         return m

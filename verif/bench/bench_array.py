@@ -3,19 +3,24 @@
 As Verilog in Verilator: random gaps, weights at any time that the docstring allows. In amaranth.sim: tiles at the closest distance.
 """
 
+import dataclasses
 import itertools
 from pathlib import Path
 
 import cocotb
 import numpy as np
 import pytest
+from amaranth.hdl import Fragment
 from amaranth.sim import Simulator
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
+from weft.fpga.technology.ecp5 import Ecp5
+from weft.fpga.technology.ice40 import Ice40
 from weft.gen.config import Config
 from weft.hdl.matrix.array import SystolicArray
 from weft.verif.bench import runner
+from weft.verif.bench.blocks import ecp5_model, ice40_model
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -29,9 +34,22 @@ def _unpack(word, bits, count):
     return [lane - (1 << bits) if lane >> (bits - 1) else lane for lane in lanes]
 
 
-@pytest.mark.parametrize(("name", "tiles"), [("tiny4", 60), ("edge8", 12)])
-def test_tiles_follow_each_other_without_a_gap(name, tiles):
+def _config(name, product_register):
     config = Config.load(CONFIGS / f"{name}.toml")
+    return dataclasses.replace(config, array=dataclasses.replace(config.array, product_register=product_register))
+
+
+class InPairs:
+    """A platform whose pairs are the behavioural ones: shows that the array connects them well."""
+
+    def get_multiplier_pair(self, pair):
+        return pair.elaborate(None)
+
+
+@pytest.mark.parametrize(("product_register", "platform"), [(False, None), (True, None), (True, InPairs())])
+@pytest.mark.parametrize(("name", "tiles"), [("tiny4", 60), ("edge8", 12)])
+def test_tiles_follow_each_other_without_a_gap(name, tiles, product_register, platform):
+    config = _config(name, product_register)
     dut, chance, lanes = SystolicArray(config), np.random.default_rng(4), config.lanes
     extreme = np.full((lanes, lanes), -128)
     weights = [extreme, *(chance.integers(-128, 128, (lanes, lanes)) for _ in range(tiles))]
@@ -64,7 +82,7 @@ def test_tiles_follow_each_other_without_a_gap(name, tiles):
                 assert _unpack(ctx.get(dut.sums), config.partial_sum_bits, lanes) == expected[cycle].tolist()
             await ctx.tick()
 
-    simulator = Simulator(dut)
+    simulator = Simulator(Fragment.get(dut, platform))
     simulator.add_clock(1e-6)
     simulator.add_testbench(testbench)
     simulator.run()
@@ -82,10 +100,11 @@ def _load_cycles(chance, rows: int, columns: int, before: int, swap: int) -> dic
 @cocotb.test()
 async def tiles_with_random_gaps(dut) -> None:
     """Vectors and tiles at random distances, loads anywhere in their windows; in gaps the inputs stand still or are anything."""
-    config = Config.load(CONFIGS / f"{runner.bench_parameters()['config']}.toml")
+    parameters = runner.bench_parameters()
+    config, tiles = _config(parameters["config"], parameters["product_register"]), parameters["tiles"]
     rows, columns, chance = config.array.rows, config.array.columns, np.random.default_rng(cocotb.RANDOM_SEED)
-    latency = rows + columns  # R - 1 rows down, C - 1 columns along, 2 in the last element
-    tiles = runner.bench_parameters()["tiles"]
+    # R - 1 rows down, C - 1 columns along, 2 or 3 in the last element
+    latency = rows + columns + config.array.product_register
     # The first tile may be loaded from cycle 0, as if one had begun just so long before.
     swaps, loads = [1 - columns], {}
     for _ in range(tiles):
@@ -126,7 +145,19 @@ async def tiles_with_random_gaps(dut) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("product_register", [False, True])
 @pytest.mark.parametrize(("name", "tiles"), [("tiny4", 300), ("edge8", 100)])
-def test_verilog(name, tiles):
-    config = Config.load(CONFIGS / f"{name}.toml")
-    runner.run(SystolicArray(config), "systolic_array", "weft.verif.bench.bench_array", parameters={"config": name, "tiles": tiles})
+def test_verilog(name, tiles, product_register):
+    run(name, tiles, product_register)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("name", "tiles", "platform", "blocks"), [
+    ("edge8", 100, Ecp5(), ecp5_model), ("tiny4", 300, Ice40(), ice40_model)], ids=["ecp5", "ice40"])
+def test_verilog_with_blocks(name, tiles, platform, blocks):
+    run(name, tiles, True, platform=platform, blocks=blocks())
+
+
+def run(name, tiles, product_register, **options):
+    runner.run(SystolicArray(_config(name, product_register)), "systolic_array", "weft.verif.bench.bench_array",
+               parameters={"config": name, "tiles": tiles, "product_register": product_register}, **options)

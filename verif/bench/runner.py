@@ -75,7 +75,7 @@ class _Runner(Verilator):
 
 
 def run(component: Component, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
-        seed: int | None = None) -> None:
+        seed: int | None = None, platform: object = None, blocks: str = "") -> None:
     """Convert `component` to Verilog with top module `name`, build it, run every cocotb test of `module` on it.
 
     Parameters
@@ -83,12 +83,15 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
     module: dotted name of the bench module, importable in a fresh interpreter.
     parameters: anything JSON can hold; the coroutines get it back from `bench_parameters()`.
     seed: of cocotb's random generator; 1 unless given; the environment variable WEFT_SEED goes before both.
+    platform, blocks: of the conversion, and Verilog of the blocks that it instantiates.
 
     Raises `BenchError` with the names of the failing tests, or if none ran, and `ToolError` if the model cannot be built.
     The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
     processes build it once. The log of the last good run of each bench stays there; a failed run leaves its own folder.
     """
-    directory = build(verilog.convert(component, name), name)
+    text = verilog.convert(component, name, platform=platform)
+    # Most pins of a block stay open.
+    directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name)
     number = int(os.environ.get(SEED, 1 if seed is None else seed))
     place = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     results, log = place / "results.xml", place / "run.log"

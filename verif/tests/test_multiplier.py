@@ -3,17 +3,20 @@
 import contextlib
 import random
 import re
-from pathlib import Path
 
 import pytest
+from amaranth import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from weft.fpga.technology.ecp5 import Ecp5
+from weft.fpga.technology.ice40 import Ice40
 from weft.gen.verilog import convert
-from weft.hdl.multiplier import Multiplier
+from weft.hdl.multiplier import Multiplier, MultiplierPair
+from weft.verif.bench.blocks import ecp5_model, ice40_model
 from weft.verif.tests.yosys import YosysError, run_yosys
 
-MODELS = Path(__file__).resolve().parents[2] / "fpga" / "models"
 SHAPES = [(8, 8, True, True), (17, 17, True, True), (18, 18, True, False), (5, 12, False, True), (18, 2, False, False)]
 
 
@@ -75,53 +78,92 @@ def test_illegal_widths_are_named(widths):
         type("Unused", (Multiplier,), {"_MustUse__silence": True})(*widths)
 
 
+class SharedPair(wiring.Component):
+    """A `MultiplierPair`; with `together`, one wire drives both enables."""
+
+    def __init__(self, together):
+        self._together = together
+        super().__init__({**{f"{name}_{half}": In(8) for name in "ab" for half in range(2)}, "enable": In(2),
+                          "p_0": Out(16), "p_1": Out(16)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.pair = pair = MultiplierPair(together=self._together)
+        for half in range(2):
+            m.d.comb += [pair.a[half].eq(getattr(self, f"a_{half}")), pair.b[half].eq(getattr(self, f"b_{half}")),
+                         pair.b_enable[half].eq(self.enable[0 if self._together else half]),
+                         getattr(self, f"p_{half}").eq(pair.p[half])]
+        return m
+
+
 def ecp5_registers(dut):
-    """Behavioural register -> its bits in the model of the block: the upper ones."""
-    registers = {"left": ("input_a", 18, dut.a_bits), "right": ("input_b", 18, dut.b_bits)} if dut.inputs else {}
-    registers |= {"result": ("result", 36, len(dut.p))} if dut.output else {}
-    return {name: f"block.{register}.value" + (f"[{width - 1}:{width - used}]" if used < width else "")
-            for name, (register, width, used) in registers.items()}
+    """Behavioural register -> width, the register in the model of the block that does its work, and its lowest bit there."""
+    registers = {"left": (dut.a_bits, "block.input_a.value", 18), "right": (dut.b_bits, "block.input_b.value", 18)} if dut.inputs else {}
+    registers |= {"result": (len(dut.p), "block.result.value", 36)} if dut.output else {}
+    return {name: (used, register, width - used) for name, (used, register, width) in registers.items()}
 
 
-def proof(models, registers):
-    """Yosys script: gold.v, behavioural, equals gate.v with models of the blocks, register by register."""
-    script = ["read_verilog gold.v", "hierarchy -check -top top", "proc", "flatten", "opt -full", "dffunmap", "rename top gold",
-              "design -stash gold", f"read_verilog -sv gate.v {models}", "hierarchy -check -top top", "proc", "flatten", "opt -full",
-              "dffunmap", "splitnets -driver", "cd top"]
-    script += [f"rename {block} {name}" for name, block in registers.items()]
-    return "\n".join([
-        *script, "cd ..", "rename top gate", "design -stash gate", "design -copy-from gold -as gold gold",
-        "design -copy-from gate -as gate gate", "equiv_make gold gate equal", "hierarchy -top equal", "opt_clean", "equiv_struct",
-        "equiv_simple -undef", "equiv_status -assert"])
+def ice40_registers(together):
+    registers = {}
+    for half, product in enumerate(("rG", "rF")):
+        registers[f"pair.half_{half}.result"] = 16, f"pair.block.{product}", 0
+        registers[f"pair.half_{half}.left"] = 8, "pair.block.rA", 8 * half
+        registers[f"pair.half_{half}.right"] = (8, "pair.block.rB", 8 * half) if together else (8, f"pair.right_{half}", 0)
+    return registers
 
 
-BREAKS = {"clock enable": ('INPUTB_CE("CE1")', 'INPUTB_CE("CE0")'), "operand": (".A17(a[7])", ".A17(a[6])"),
-          "sign": (".SIGNEDB(1'h1)", ".SIGNEDB(1'h0)"), "missing register": ('OUTPUT_CLK("CLK0")', 'OUTPUT_CLK("NONE")')}
+def prove(folder, behavioural, text, model, registers):
+    """Yosys proves that `text`, with `model` for its blocks, equals the behavioural component, register bit by register bit."""
+    for name, content in (("gold.v", convert(behavioural, "top")), ("gate.v", text), ("block.v", model)):
+        (folder / name).write_text(content)
+    flat = ["hierarchy -check -top top", "proc", "flatten", "opt -full", "dffunmap", "splitnets"]
+    names = [f"rename {block}[{low + bit}] {name}[{bit}]" for name, (width, block, low) in registers.items() for bit in range(width)]
+    run_yosys("\n".join([
+        "read_verilog gold.v", *flat, "rename top gold", "design -stash gold",
+        "read_verilog -sv gate.v block.v", *flat, "cd top", *names, "cd ..", "rename top gate", "design -stash gate",
+        "design -copy-from gold -as gold gold", "design -copy-from gate -as gate gate", "equiv_make gold gate equal",
+        "hierarchy -top equal", "opt_clean", "equiv_struct", "equiv_simple -undef", "equiv_status -assert"]), folder)
 
 
-@pytest.mark.parametrize(("shape", "broken"), [*((shape, None) for shape in SHAPES), *((SHAPES[0], name) for name in BREAKS)])
-def test_ecp5_block_is_proved_equal(tmp_path, shape, broken):
-    """For all operands and all sequences of enables; and the proof notices an error in the block's connections."""
-    def dut():
-        return Multiplier(shape[0], shape[1], inputs=shape[2], output=shape[3])
+def spoilt(text, change):
+    """`text` with one error in the block's connections."""
+    before, after = change
+    assert text.count(before) == 1
+    return text.replace(before, after)
 
-    (tmp_path / "gold.v").write_text(convert(dut(), "top"))
-    text = convert(dut(), "top", platform=Ecp5())
+
+def noticed(error):
+    """What the proof must say of an error: bits differ, or a register that should be there is not."""
+    return pytest.raises(YosysError, match=r"Found \d+ unproven|value\[\d+\]' not found") if error else contextlib.nullcontext()
+
+
+ECP5_ERRORS = {"clock enable": ('INPUTB_CE("CE1")', 'INPUTB_CE("CE0")'), "operand": (".A17(a[7])", ".A17(a[6])"),
+               "sign": (".SIGNEDB(1'h1)", ".SIGNEDB(1'h0)"), "missing register": ('OUTPUT_CLK("CLK0")', 'OUTPUT_CLK("NONE")')}
+ICE40_ERRORS = {"mode": (".MODE_8x8(1'h1)", ".MODE_8x8(1'h0)"), "halves": ("{ a__1, a__0 }", "{ a__0, a__1 }"),
+                "sign": (".A_SIGNED(1'h1)", ".A_SIGNED(1'h0)"), "hold": (".CE(1'h1)", ".CE(b_enable__0)")}
+
+
+@pytest.mark.parametrize(("shape", "error"), [*((shape, None) for shape in SHAPES), *((SHAPES[0], name) for name in ECP5_ERRORS)])
+def test_ecp5_block_is_proved_equal(tmp_path, shape, error):
+    """For all operands and all sequences of enables; and the proof notices an error."""
+    dut, same = (Multiplier(shape[0], shape[1], inputs=shape[2], output=shape[3]) for _ in range(2))
+    text = convert(dut, "top", platform=Ecp5())
     assert len(re.findall(r"\bMULT18X18D #", text)) == 1 and "*" not in text.split("*/")[1] and "reg " not in text
-    if broken:
-        before, after = BREAKS[broken]
-        assert text.count(before) == 1
-        text = text.replace(before, after)
-    (tmp_path / "gate.v").write_text(text)
-    (tmp_path / "block.v").write_text((MODELS / "ecp5_mult18x18d.v").read_text())
-    unused = dut()
-    unused._MustUse__silence = True
-    with pytest.raises(YosysError) if broken else contextlib.nullcontext():
-        run_yosys(proof("block.v", ecp5_registers(unused)), tmp_path)
+    with noticed(error):
+        prove(tmp_path, same, spoilt(text, ECP5_ERRORS[error]) if error else text, ecp5_model(), ecp5_registers(dut))
+
+
+@pytest.mark.parametrize(("together", "error"), [(True, None), (False, None), *((True, name) for name in ICE40_ERRORS)])
+def test_ice40_block_is_proved_equal(tmp_path, together, error):
+    text = convert(SharedPair(together), "top", platform=Ice40())
+    assert len(re.findall(r"\bSB_MAC16 #", text)) == 1 and "*" not in text.split("*/")[1] and ("reg " in text) != together
+    text = spoilt(text, ICE40_ERRORS[error]) if error else text
+    with noticed(error):
+        prove(tmp_path, SharedPair(together), text, ice40_model(), ice40_registers(together))
 
 
 def test_a_mode_that_the_model_lacks_is_an_error(tmp_path):
     (tmp_path / "gate.v").write_text('module top; MULT18X18D #(.REG_OUTPUT_CLK("CLK1")) block (); endmodule\n')
-    (tmp_path / "block.v").write_text((MODELS / "ecp5_mult18x18d.v").read_text())
+    (tmp_path / "block.v").write_text(ecp5_model())
     with pytest.raises(YosysError, match="MULT18X18D_MODE_NOT_MODELLED"):
         run_yosys("read_verilog -sv gate.v block.v\nhierarchy -check -top top", tmp_path)

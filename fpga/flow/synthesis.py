@@ -8,16 +8,21 @@ from weft.fpga.flow.design import NAME
 from weft.fpga.flow.family import Family
 from weft.fpga.flow.steps import Done, Steps
 from weft.fpga.flow.tools import YOSYS
+from weft.hdl.replica import ATTRIBUTE
 
 NETLIST, VERILOG, MEMORIES, EMULATION, LOG = f"{NAME}.json", f"{NAME}_netlist.v", "memories.txt", "emulation.txt", "yosys.log"
 RESULTS = (NETLIST, VERILOG, MEMORIES, EMULATION, LOG)
 
 # Flattened, because only so logic is shared and moved across borders; `-scopename` keeps the instance that each register comes
 # from. Memories are mapped with debug messages on, which say what Yosys adds around a block (`weft.fpga.flow.memories`), and the
-# cells that it adds for collisions are listed too, before later passes take them apart.
+# cells that it adds for collisions are listed too, before later passes take them apart. Registers that are copies of each other on purpose
+# (`weft.hdl.replica`) would be merged; `keep` on the cell forbids that and nothing else.
 SCRIPT = """read_verilog {name}.v
 {synth} -top {name} -run begin:{flatten}
 proc
+select -set copies a:{replica} %ci1 t:$dff t:$dffe t:$sdff t:$sdffe %u %u %u %i
+setattr -set keep 1 @copies
+select -clear
 flatten -scopename
 {synth} -top {name} -run {flatten}:map_ram
 tee -q -o {memories} debug {synth} -top {name} -run map_ram:map_ffram
@@ -30,8 +35,8 @@ write_verilog -noattr {verilog}
 
 def script(family: Family, device: Device) -> str:
     """Yosys' commands."""
-    return SCRIPT.format(name=NAME, synth=device.synth, flatten=family.flatten, memories=MEMORIES, emulation=EMULATION, netlist=NETLIST,
-                         verilog=VERILOG)
+    return SCRIPT.format(name=NAME, synth=device.synth, flatten=family.flatten, replica=ATTRIBUTE, memories=MEMORIES,
+                         emulation=EMULATION, netlist=NETLIST, verilog=VERILOG)
 
 
 def synthesise(steps: Steps, family: Family, device: Device, verilog: Path, tell: Callable[[str], None] = lambda text: None) -> Done:

@@ -35,7 +35,9 @@ def make(core: Core, board: Board, mhz: float) -> Design:
     """Elaborate `core` on `board` with a clock of `mhz`. Raises `WeftError` if the PLL cannot make that."""
     family, base = family_of(board), board.platform_class()
 
-    class Platform(*family.technology, base):  # type: ignore[misc, valid-type]
+    technology = family.technology if board.device.blocks["DSP"] else ()  # all forms there are so far are of DSP blocks
+
+    class Platform(*technology, base):  # type: ignore[misc, valid-type]
         """The board and its technology; keeps the design, whose Verilog is written by weft's own passes."""
 
         def toolchain_prepare(self, design: Any, name: str, **options: Any) -> Any:

@@ -15,7 +15,7 @@ from weft.fpga.flow.synthesis import EMULATION, MEMORIES
 from weft.fpga.flow.timing import Hop, clock
 from weft.gen.config import Config
 
-ARRAY = ("matrix", "array")  # instances, at the end of the path of the array
+ARRAY = "array"  # instance, in the path of every multiplier of the array
 PLACED = {"TRELLIS_COMB": "LUT", "TRELLIS_FF": "FF", "MULT18X18D": "DSP", "DP16KD": "block RAM", "ICESTORM_LC": "logic cell",
           "ICESTORM_DSP": "DSP", "ICESTORM_RAM": "block RAM", "ICESTORM_SPRAM": "SPRAM"}  # nextpnr's names
 
@@ -65,10 +65,6 @@ def products(netlist: Netlist, multiplier: str, config: Config) -> dict[str, Any
     its mode of two 8 x 8 products."""
     inside = 0
     for name, cell in netlist.cells.items():
-        if cell["type"] == multiplier and _in_array(netlist.instances[name]):
+        if cell["type"] == multiplier and ARRAY in netlist.instances[name]:
             inside += 2 if int(str(cell["parameters"].get("MODE_8x8", "0")), 2) else 1
     return {"array": config.array.rows * config.array.columns, "in_dsp": inside}
-
-
-def _in_array(path: tuple[str, ...]) -> bool:
-    return any(path[index:index + len(ARRAY)] == ARRAY for index in range(len(path)))

@@ -28,7 +28,7 @@ _EBR = {"block RAM": 16 << 10}
 DEVICES = {device.name: device for device in (
     Device("LFE5U-85F", _ECP5, {"LUT": 83640, "FF": 83640, "DSP": 156, "block RAM": 208}, _EBR),
     Device("LFE5UM5G-85F", _ECP5, {"LUT": 83640, "FF": 83640, "DSP": 156, "block RAM": 208}, _EBR),
-    Device("iCE40UP5K", "synth_ice40 -device u -dsp -spram", {"logic cell": 5280, "DSP": 8, "block RAM": 30, "SPRAM": 4},
+    Device("iCE40UP5K", "synth_ice40 -device u -spram", {"logic cell": 5280, "DSP": 8, "block RAM": 30, "SPRAM": 4},
            {"block RAM": 4 << 10, "SPRAM": 256 << 10}),
     Device("iCE40HX8K", "synth_ice40 -device hx", {"logic cell": 7680, "DSP": 0, "block RAM": 32}, {"block RAM": 4 << 10}),
 )}

@@ -19,6 +19,7 @@ class Family:
     makes from one of so many Hz, and their range. `flatten`: label of Yosys' synthesis command that flattens. `constraints`,
     `routed`, `suffix`: suffixes of pin file, result of nextpnr, bitstream. `cells`: resource -> how many of it one cell of a type takes;
     a resource is what a user counts and what `boards.device` has so many of. `multiplier`: type of the cell that multiplies.
+    `inference`: option of the synthesis command that makes multipliers of products, if it needs one.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Family:
     suffix: str
     cells: dict[str, dict[str, int]]
     multiplier: str
+    inference: str = ""
 
 
 ECP5 = Family(
@@ -42,5 +44,6 @@ ICE40 = Family(
     "ice40", (Ice40,), ice40_pll.Ice40Pll, ice40_pll.settings, ice40_pll.OUTPUT, "flatten", "pcf", "asc", "bin",
     {"LUT": {"SB_LUT4": 1}, "FF": {f"SB_DFF{kind}": 1 for kind in (
         "", "E", "SR", "R", "SS", "S", "ESR", "ER", "ESS", "ES", "N", "NE", "NSR", "NR", "NSS", "NS", "NESR", "NER", "NESS", "NES")},
-     "carry": {"SB_CARRY": 1}, "DSP": {"SB_MAC16": 1}, "block RAM": {"SB_RAM40_4K": 1}, "SPRAM": {"SB_SPRAM256KA": 1}}, "SB_MAC16")
+     "carry": {"SB_CARRY": 1}, "DSP": {"SB_MAC16": 1}, "block RAM": {"SB_RAM40_4K": 1}, "SPRAM": {"SB_SPRAM256KA": 1}}, "SB_MAC16",
+    inference=" -dsp")
 FAMILIES = {family.name: family for family in (ECP5, ICE40)}

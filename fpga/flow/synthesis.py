@@ -33,10 +33,15 @@ write_verilog -noattr {verilog}
 """
 
 
-def script(family: Family, device: Device) -> str:
-    """Yosys' commands."""
-    return SCRIPT.format(name=NAME, synth=device.synth, flatten=family.flatten, replica=ATTRIBUTE, memories=MEMORIES,
-                         emulation=EMULATION, netlist=NETLIST, verilog=VERILOG)
+def script(family: Family, device: Device, text: str) -> str:
+    """Yosys' commands for the Verilog `text`.
+
+    `synth_ice40 -dsp` treats every SB_MAC16 as one that it made itself, and resets the parameters of an instance (Yosys 0.70): where a
+    technology has put blocks, products that are left are made of LUTs.
+    """
+    synth = device.synth + (family.inference if device.blocks["DSP"] and f" {family.multiplier} #(" not in text else "")
+    return SCRIPT.format(name=NAME, synth=synth, flatten=family.flatten, replica=ATTRIBUTE, memories=MEMORIES, emulation=EMULATION,
+                         netlist=NETLIST, verilog=VERILOG)
 
 
 def synthesise(steps: Steps, family: Family, device: Device, verilog: Path, tell: Callable[[str], None] = lambda text: None) -> Done:
@@ -44,4 +49,4 @@ def synthesise(steps: Steps, family: Family, device: Device, verilog: Path, tell
     def run(folder: Path) -> None:
         YOSYS.run(["-l", LOG, "synthesis.ys"], folder, lambda text: tell(text) if "Executing" in text else None)
 
-    return steps.make("synthesis", {f"{NAME}.v": verilog, "synthesis.ys": script(family, device)}, RESULTS, run, YOSYS.version)
+    return steps.make("synthesis", {f"{NAME}.v": verilog, "synthesis.ys": script(family, device, verilog.read_text())}, RESULTS, run, YOSYS.version)

@@ -51,11 +51,13 @@ class _Names:
 
     def cell(self, name: str) -> str:
         """Name before nextpnr packed or split the cell, "" if it made the cell itself."""
-        candidates = (name, name.removesuffix("_LC"), name.partition("$")[0])
+        candidates = (name, name.removesuffix("_LC"), name.removesuffix("_DFFLC"), name.partition("$")[0])
         return next((candidate for candidate in candidates if candidate in self._netlist.cells), "")
 
     def net(self, name: str) -> str:
         """What the source calls a net."""
+        if name.startswith("$nextpnr"):
+            return ""
         if not GENERATED.search(name):
             return name
         found = _BIT.fullmatch(name)

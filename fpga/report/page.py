@@ -15,7 +15,7 @@ DEPTH = 4  # of the hierarchy shown
 def render(report: dict[str, Any]) -> str:
     """The page for a report, as text."""
     whole = report["units"][0]["resources"]
-    hops = report["path"]["hops"]
+    hops = tables.compact(report["path"]["hops"])
     sums = itertools.accumulate(hop["delay"] for hop in hops)
     return environment(Path(__file__).parent).get_template("fpga.html").render(
         report=report, verdicts=tables.verdicts(report), resources=[name for name in report["resources"] if whole[name]],

@@ -26,6 +26,21 @@ def label(unit: dict[str, Any]) -> str:
     return "  " * (level(unit) - 1) + unit["path"].rpartition(".")[2] if unit["path"] else "whole design"
 
 
+def compact(hops: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The path without nets that cost nothing and have no name, and with equal neighbours, such as the cells of a carry chain, as one
+    step with their `count`."""
+    found: list[dict[str, Any]] = []
+    for hop in hops:
+        if not hop["delay"] and not hop["signal"]:
+            continue
+        same = found and hop["kind"] == "logic" and all(found[-1][key] == hop[key] for key in ("kind", "cell", "unit", "signal"))
+        if same:
+            found[-1] = found[-1] | {"delay": found[-1]["delay"] + hop["delay"], "count": found[-1]["count"] + 1}
+        else:
+            found.append(hop | {"count": 1})
+    return found
+
+
 def show(report: dict[str, Any], console: Console) -> None:
     """Print utilisation by unit, the critical path, and the verdict."""
     whole = report["units"][0]["resources"]
@@ -57,9 +72,9 @@ def _show_path(report: dict[str, Any], console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, justify in (("ns", "right"), ("kind", "left"), ("cell", "left"), ("unit", "left"), ("signal", "left")):
         table.add_column(name, justify=justify, no_wrap=name != "signal", overflow="fold")  # type: ignore[arg-type]
-    for hop in path["hops"]:
-        if hop["delay"] or hop["signal"]:
-            table.add_row(f"{hop['delay']:.2f}", hop["kind"], hop["cell"], escape(hop["unit"]), escape(hop["signal"]))
+    for hop in compact(path["hops"]):
+        cells = f"{hop['count']} x {hop['cell']}" if hop["count"] > 1 else hop["cell"]
+        table.add_row(f"{hop['delay']:.2f}", hop["kind"], cells, escape(hop["unit"]), escape(hop["signal"]))
     console.print(table)
 
 

@@ -49,4 +49,5 @@ def synthesise(steps: Steps, family: Family, device: Device, verilog: Path, tell
     def run(folder: Path) -> None:
         YOSYS.run(["-l", LOG, "synthesis.ys"], folder, lambda text: tell(text) if "Executing" in text else None)
 
-    return steps.make("synthesis", {f"{NAME}.v": verilog, "synthesis.ys": script(family, device, verilog.read_text())}, RESULTS, run, YOSYS.version)
+    commands = script(family, device, verilog.read_text())
+    return steps.make("synthesis", {f"{NAME}.v": verilog, "synthesis.ys": commands}, RESULTS, run, YOSYS.version)

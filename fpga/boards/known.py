@@ -16,7 +16,7 @@ BOARDS = (
           note="UART: an adapter of 3.3 V on pins 0 (rx) and 1 (tx), because its USB has no serial bridge"),
     Board("ecp5_evn", "Lattice ECP5-5G evaluation board", ("ecp5_5g_evn", "ECP55GEVNPlatform"), mhz=90, memory_kib=128, config="edge8",
           leds=_numbered("led", 8), note="UART: two resistor jumpers have to be moved first (user manual, section 6.2)"),
-    Board("icebreaker", "1BitSquared iCEBreaker, iCE40 UP5K", ("icebreaker", "ICEBreakerPlatform"), mhz=18, memory_kib=64, config="mini4",
+    Board("icebreaker", "1BitSquared iCEBreaker, iCE40 UP5K", ("icebreaker", "ICEBreakerPlatform"), mhz=21, memory_kib=64, config="mini4",
           leds=_numbered("led", 2), clock_on_pll_pad=True, note="UART: the second channel of its USB connector (FTDI)"),
     Board("hx8k", "Lattice iCE40-HX8K breakout board", ("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"), mhz=24, memory_kib=4, config=None,
           leds=_numbered("led", 8), note="UART: the second channel of its USB connector (FTDI)"),

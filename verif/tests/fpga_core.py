@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft.fpga.flow.top import Core
 from weft.hdl.mem.sram import Sram
+from weft.hdl.multiplier import MultiplierPair
 
 MULTIPLIER = 8  # bits of each factor
 
@@ -36,11 +37,12 @@ class Tiny(wiring.Component):
     """Has the members of an image. `tx` sends the lowest bit of what the memory holds at the counter.
 
     memory: "sram" as weft writes it, "colliding" with Amaranth's promise for reads of a word that is written.
-    chain: additions one behind the other in one cycle. products: multiplications in a unit ``matrix.array``.
+    chain: additions one behind the other in one cycle. products: multiplications in a unit ``matrix.array``; with `pairs`, every two
+    of them as a `MultiplierPair`.
     """
 
-    def __init__(self, hertz: Fraction, kind: str = "sram", chain: int = 1, products: int = 0) -> None:
-        self._kind, self._chain, self._products = kind, chain, products
+    def __init__(self, hertz: Fraction, kind: str = "sram", chain: int = 1, products: int = 0, pairs: bool = False) -> None:
+        self._kind, self._chain, self._products = kind, chain, Products(products, pairs=pairs)
         super().__init__({"clk": In(1), "rst": In(1), "rx": In(1), "tx": Out(1), "busy": Out(1), "error": Out(1), "alive": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -64,7 +66,7 @@ class Tiny(wiring.Component):
         for _ in range(self._chain):
             total, last = Signal(36), total
             m.d.comb += total.eq((last ^ read) + count)
-        m.submodules.matrix = matrix = Products(self._products)
+        m.submodules.matrix = matrix = self._products
         m.d.comb += matrix.factor.eq(count[:MULTIPLIER])
         held = Signal(36)
         m.d.sync += held.eq(total)
@@ -75,8 +77,8 @@ class Tiny(wiring.Component):
 class Products(wiring.Component):
     """Squares of the factor and its neighbours, added up; none if there are to be none."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, count: int, *, pairs: bool) -> None:
+        self._count, self._pairs = count, pairs
         super().__init__({"factor": In(MULTIPLIER), "sum": Out(2 * MULTIPLIER)})
 
     def elaborate(self, platform: object) -> Any:
@@ -84,7 +86,12 @@ class Products(wiring.Component):
         m = Module()
         m.submodules.array = array = Module()
         total: Any = 0
-        for number in range(self._count):
+        for number in range(0, self._count, 2) if self._pairs else ():
+            array.submodules[f"pair_{number}"] = pair = MultiplierPair(together=True)
+            for half in range(2):
+                m.d.comb += [pair.a[half].eq(self.factor), pair.b[half].eq(self.factor + number + half)]
+                total = total ^ pair.p[half]
+        for number in range(0 if self._pairs else self._count):
             left, product = Signal(MULTIPLIER), Signal(2 * MULTIPLIER)
             array.d.sync += [left.eq(self.factor + number), product.eq(left * self.factor)]
             total = total ^ product

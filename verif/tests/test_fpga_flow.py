@@ -10,6 +10,7 @@ from weft.fpga.boards.board import Board, find
 from weft.fpga.boards.known import BOARDS
 from weft.fpga.flow import bitstream, design
 from weft.fpga.flow.bitstream import Options, build, steps_folder, synthesised
+from weft.fpga.flow.netlist import Netlist
 from weft.fpga.flow.steps import Done, Steps
 from weft.fpga.flow.synthesis import EMULATION, MEMORIES, NETLIST, VERILOG
 from weft.gen import rtlil
@@ -158,6 +159,15 @@ def test_every_board(board: Board, tmp_path: Path) -> None:
     known = {name: entry["available"] for name, entry in report["device"].items()}
     assert known == {name: count for name, count in board.device.blocks.items() if count}
     assert (tmp_path / f"weft.{design.family_of(board).suffix}").stat().st_size > 10_000
+
+
+def test_pairs_of_products_stay_in_their_blocks(tmp_path: Path) -> None:
+    """Yosys' inference of multipliers would reset the parameters of these blocks; then they would compute something else."""
+    report, steps = run(find("icebreaker"), tmp_path, products=16, pairs=True)
+    assert report["products"] == {"array": 16, "in_dsp": 16} and report["device"]["DSP"]["used"] == 8
+    netlist = Netlist(next(step for step in steps if step.name == "synthesis") / NETLIST, design.NAME)
+    blocks = [cell["parameters"] for cell in netlist.cells.values() if cell["type"] == "SB_MAC16"]
+    assert {(block["MODE_8x8"], block["A_REG"], block["TOPOUTPUT_SELECT"]) for block in blocks} == {("1", "1", "10")}
 
 
 def test_the_boards_own_clock_needs_no_pll(tmp_path: Path) -> None:

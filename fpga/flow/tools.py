@@ -70,7 +70,8 @@ class ToolFailure(ToolError):
     def __init__(self, tool: Tool, arguments: Sequence[str], code: int, lines: list[str]) -> None:
         self.lines = lines
         errors = [text for text in lines if text.startswith(("ERROR", "error"))] or [text for text in lines if text][-SHOWN:]
-        super().__init__(f"{tool.program} failed with code {code}", where=" ".join([tool.program, *arguments])[:300],
+        how = f"failed with code {code}" if code > 0 else f"was stopped by signal {-code}"
+        super().__init__(f"{tool.program} {how}", where=" ".join([tool.program, *arguments])[:300],
                          why="\n         ".join(errors[:SHOWN]) or "no message",
                          fix="run `weft doctor`; if the tools are fine this is a bug in weft")
 

@@ -220,3 +220,11 @@ def test_command_line_lists_boards(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0 and all(board.name in out and board.title in out and board.note in out for board in BOARDS)
     code, out, _ = said(capsys, "boards", "--json")
     assert code == 0 and [entry["name"] for entry in json.loads(out)["boards"]] == [board.name for board in BOARDS]
+
+
+def test_stopped_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = program(tmp_path / "bin", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    monkeypatch.setattr(Tool, "path", property(lambda self: path))
+    with pytest.raises(ToolError) as caught:
+        tools.YOSYS.run([], tmp_path)
+    assert "was stopped by signal 15" in caught.value.what

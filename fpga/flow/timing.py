@@ -7,6 +7,7 @@ from typing import Any
 from weft.fpga.flow.netlist import GENERATED, Netlist
 
 _BIT = re.compile(r"(.*)\[(\d+)\]")
+_PACKED = re.compile(r"_(?:LC|DFFLC|RAM|SPRAM|DSP)$")  # what nextpnr-ice40 adds to the names of cells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ class _Names:
 
     def cell(self, name: str) -> str:
         """Name before nextpnr packed or split the cell, "" if it made the cell itself."""
-        candidates = (name, name.removesuffix("_LC"), name.removesuffix("_DFFLC"), name.partition("$")[0])
+        candidates = (name, _PACKED.sub("", name), name.partition("$")[0])
         return next((candidate for candidate in candidates if candidate in self._netlist.cells), "")
 
     def net(self, name: str) -> str:

@@ -18,7 +18,7 @@ from weft.verif.golden.faults import UndefinedProgram
 IMAGE, INPUT, OUTPUT, SPILL = range(4)  # what the four windows hold
 RTL_SPEED, GOLDEN_SPEED = 300_000, 2_000  # cycles and instructions a second, roughly
 PARALLEL_SECONDS = 6.0  # below this a second process costs more than it saves
-HANG_FACTOR, HANG_MINIMUM = 200, 50_000_000  # cycles after which a run is given up, against the compiler's estimate
+HANG_FACTOR, HANG_MINIMUM = 200, 5_000_000  # cycles after which a run is given up, against the compiler's estimate
 
 
 class DeviceFailure(WeftError):

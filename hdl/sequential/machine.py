@@ -58,7 +58,6 @@ class SequentialMachine(wiring.Component):
 
         word, op = sequencer.word, sequencer.word.op
         operand, branch, x = word.body.operand, word.body.branch, registers.read.data
-        acts = Signal()  # last cycle of an operation
 
         def now(what: Op) -> Signal:
             """The operation `what` acts in this cycle."""
@@ -66,14 +65,20 @@ class SequentialMachine(wiring.Component):
             m.d.comb += pulse.eq(sequencer.execute & (op == what))
             return pulse
 
-        # -- register file: read by a word's first cycle; written by STORE; otherwise free for the host ------------------------------
-        stores, address = now(Op.STORE), Signal(REGISTER_BITS)
+        # -- register file -------------------------------------------------------------------------------------------------------------
+        # It reads for the word that acts next, which waits if the acting one is about to change the register or the index. The host
+        # has its turn in between, behind every branch that is taken.
+        stores, coming, stored = now(Op.STORE), Signal(REGISTER_BITS), Signal(REGISTER_BITS, reset_less=True)
+        following = sequencer.coming.body.operand
+        with m.If(sequencer.enters):
+            m.d.sync += stored.eq(coming)
         m.d.comb += [
-            acts.eq(sequencer.execute & datapath.last), host.slot.eq(acts & ~stores), host.value.eq(x),
-            address.eq(operand.register | Mux(operand.indexed, datapath.index, 0)),
-            registers.read.enable.eq(sequencer.fetching | host.read), registers.read.address.eq(Mux(host.read, host.address, address)),
+            coming.eq(following.register | Mux(following.indexed, datapath.index, 0)),
+            sequencer.hold.eq((stores & (coming == stored)) | (now(Op.INDEX) & following.indexed)),
+            host.slot.eq(sequencer.execute & datapath.last & ~sequencer.enters & ~stores), host.value.eq(x),
+            registers.read.enable.eq(sequencer.enters | host.read), registers.read.address.eq(Mux(host.read, host.address, coming)),
             registers.write.enable.eq(stores.replicate(4) | Mux(host.write, host.strobe, 0)),
-            registers.write.address.eq(Mux(stores, address, host.address)),
+            registers.write.address.eq(Mux(stores, stored, host.address)),
             registers.write.data.eq(Mux(stores, datapath.a, host.data))]
 
         # -- control -----------------------------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from weft.gen.isa import Rounding, Unit
 VECTOR_OVERHEAD, MATRIX_OVERHEAD, SETUP = 16, 4, 1
 
 # The sequential machine: what its microprogram takes, with a memory that answers after 64 cycles.
-DECODE = 800  # an instruction without what it does
-BEAT, PADDING = 112, 62  # a line
-FOLD = 118  # beside a cycle for each position
-ITERATION, LANE = 240, 150  # of a VECTOR, and for each of its lanes
-PRODUCT, PRODUCT_FLOAT32 = 160, 300  # more for a lane that is multiplied
+DECODE = 690  # an instruction without what it does
+BEAT, PADDING = 92, 44  # a line
+FOLD = 69  # beside a cycle for each position
+ITERATION, LANE = 90, 95  # of a VECTOR, and for each of its lanes
+PRODUCT, PRODUCT_FLOAT32 = 135, 160  # more for a lane that is multiplied
 
 Setup = dict[str, dict[str, int]]  # fields of the last instruction of each name
 

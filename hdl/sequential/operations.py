@@ -1,8 +1,8 @@
 """The micro-operations of the sequential machine: what a word of its microprogram says.
 
-A micro-operation takes two cycles. In the first one the register file reads the register that the word names; in the second one
-(more for RIGHT, LEFT, MULTIPLY, FIELD and NORMALISE, which go bit by bit) it acts, and the next word is read. So everything that a
-micro-operation leaves is there for the next one, and no hazard exists.
+A micro-operation acts in one cycle; RIGHT, LEFT, MULTIPLY, FIELD and NORMALISE go bit by bit and take one more for each. Its register was
+read in the cycle before, while the previous one acted. What that one leaves is always seen: where it stores the very register, the
+next one waits a cycle.
 
 State: A, 32 bits, through which everything goes; Q, 32 bits, its extension downwards (A:Q is a 64-bit number); the flags CARRY and
 LESS; the index I; 512 registers of 32 bits; the local memory. X is the register that the word names, or, with `indexed`, the one

@@ -8,6 +8,7 @@ from weft.hdl.sequential.operations import Condition, Op
 from weft.hdl.sequential.registers import LocalMap
 
 FACTORS = ("lane_pre", "lane_multiplier", "lane_left", "lane_right")  # registers by lane
+SIGNIFICAND_BITS = 24
 _DROPPED = 7  # a normalised word is a sign, the 24 bits of a significand, and these
 MOST, LEAST = (1 << 31) - 1, 1 << 31  # int32, as register contents
 
@@ -136,11 +137,18 @@ def _round_float(p: Assembler) -> None:
     shift right in the end.
     """
     p.label("round float")
-    p.increase("distance", 2 * (MOST_SHIFTS - _DROPPED) - BITS)
+    p.increase("distance", MOST_SHIFTS - _DROPPED - BITS)
+    p.load("value")
+    p.add(1 << SIGNIFICAND_BITS)
+    p.subtract(1 << SIGNIFICAND_BITS + 1)
+    p.load("value")
+    p.jump_unless(Condition.CARRY, "float product")  # it is a significand already
+    p.increase("distance", MOST_SHIFTS - _DROPPED)
     p.immediate(0)
     p.op(Op.STORE_Q)
     p.load("value")
     p.call("significand")
+    p.label("float product")
     p.op(Op.STORE_Q)
     p.op(Op.MULTIPLY, "lane_multiplier|")
     p.call("significand")

@@ -29,6 +29,9 @@ def vector(p: Assembler, config: Config) -> None:
     _legal(p, config)
     _kinds(p)
     _factors(p, config)
+    p.immediate(0)  # of an operand that is NONE
+    p.store("value_a")
+    p.store("value_b")
     p.load("reduce")
     p.store("first")  # not 0: the next iteration begins a reduction
     p.label("iteration")
@@ -39,10 +42,14 @@ def vector(p: Assembler, config: Config) -> None:
     p.label("lane")
     p.store("lane")
     for operand, register in ((A, "value_a"), (B, "value_b")):
+        none = p.fresh()
+        p.load(f"how+{operand}")
+        p.jump_if(Condition.ZERO, none)
         p.immediate(operand)
         p.op(Op.INDEX)
         p.call("operand")
         p.store(register)
+        p.label(none)
     p.load("lane")
     p.op(Op.INDEX)
     scale_lane(p, config)
@@ -252,9 +259,8 @@ def _operand(p: Assembler) -> None:
     p.add("step|")
     p.store("pointer|")
     p.load("how|")
-    p.switch(["operand nothing", "operand word", "operand signed", "operand byte", "gather"])
-    p.label("operand nothing")  # A is 0
-    p.return_()
+    p.switch(["never", "operand word", "operand signed", "operand byte", "gather"])
+    p.label("never")  # NOTHING has no lanes
     for label, op, argument in (("operand word", Op.LOAD_WORD, 0), ("operand signed", Op.LOAD_BYTE, 1), ("operand byte", Op.LOAD_BYTE, 0)):
         p.label(label)
         p.op(Op.READ, "address")

@@ -35,7 +35,7 @@ def _option(default: Any, doc: str, *, low: int | None = None, high: int | None 
 @dataclasses.dataclass(frozen=True)
 class Machine:
     organisation: str = _option("decoupled", "units that run at the same time, or one small datapath that performs all instructions "
-                                "one after the other", choices=("decoupled", "sequential"))
+                                "one after the other", choices=("decoupled", "sequential"), extra=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,9 +168,10 @@ class Config:
 
     def canonical(self) -> dict[str, Any]:
         """Every option that shapes the hardware, in declaration order, without the name; extra ones that are off left out."""
-        return {section: {option.name: getattr(getattr(self, section), option.name) for option in dataclasses.fields(kind)
-                          if not option.metadata["extra"] or getattr(getattr(self, section), option.name) != option.default}
-                for section, kind in sections().items()}
+        tables = {section: {option.name: getattr(getattr(self, section), option.name) for option in dataclasses.fields(kind)
+                            if not option.metadata["extra"] or getattr(getattr(self, section), option.name) != option.default}
+                  for section, kind in sections().items()}
+        return {section: table for section, table in tables.items() if table}
 
     @property
     def hash(self) -> int:

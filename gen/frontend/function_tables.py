@@ -34,8 +34,8 @@ def float_table(function: Callable[[np.ndarray], np.ndarray], x: Tensor, y: Tens
     """round(function(real) * (1 / scale)) in float32, halves away from zero: TFLite's look-up tables."""
     real = np.float32(x.scale) * np.array([held - x.zero_point for held in HELD], dtype=np.float32)
     scaled = (function(real) * (np.float32(1) / np.float32(y.scale))).astype(np.float64)
-    rounded: np.ndarray = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled) + y.zero_point
-    return np.clip(rounded, -128, 127).astype(np.int8)
+    rounded: np.ndarray = np.clip(np.copysign(np.floor(np.abs(scaled) + 0.5), scaled) + y.zero_point, -128, 127)
+    return rounded.astype(np.int8)
 
 
 def _fixed_point(function: Callable[[int, int], int], bits: int, x: Tensor, y: Tensor) -> np.ndarray:

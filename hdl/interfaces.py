@@ -3,6 +3,7 @@
 from amaranth import unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out, Signature
+from amaranth.utils import exact_log2
 
 from weft.gen import isa
 from weft.gen.config import Config
@@ -37,35 +38,44 @@ class StatusSignature(Signature):
         super().__init__({"state": Out(4), "pc": Out(isa.PC_BITS)})
 
 
+def touch_layout(config: Config) -> data.StructLayout:
+    """What an access of up to a line touches: `memories`, one bit each, the even ones of all banks below the odd ones, and the number
+    of its even line among all even lines. `hdl.mem.lines.touched` makes it from an address."""
+    return data.StructLayout({"memories": 2 * config.scratchpad.banks, "even": exact_log2(config.scratchpad_lines) - 1})
+
+
 class ScratchpadRead(Signature):
     """Read port of the scratchpad, seen from the client.
 
-    A request is taken in a cycle with valid and ready. `data` holds the line_bytes bytes from byte `address`
+    A request is taken in a cycle with valid and ready. `touches` belongs to `address` and comes with it, so that a client whose address
+    is at hand a cycle earlier can keep the decoder away from arbitration. `data` holds the line_bytes bytes from byte `address`
     upwards exactly `LATENCY` cycles later and only then, a few levels of logic behind a register; no back-pressure.
     Clients check the range.
     """
 
-    LATENCY = 2
+    LATENCY = 3
 
     def __init__(self, config: Config) -> None:
         super().__init__({
-            "valid": Out(1), "ready": In(1), "address": Out(isa.ADDRESS_BITS), "data": In(8 * config.line_bytes)})
+            "valid": Out(1), "ready": In(1), "address": Out(isa.ADDRESS_BITS), "touches": Out(touch_layout(config)),
+            "data": In(8 * config.line_bytes)})
 
 
 class ScratchpadWrite(Signature):
     """Write port, seen from the client: `count` (1 .. line_bytes) bytes of `data` from its lowest byte go to byte
-    `address` upwards. Taken in a cycle with valid and ready; visible to reads taken in any later cycle."""
+    `address` upwards; `touches` as in `ScratchpadRead`. Taken in a cycle with valid and ready; visible to reads taken in any later
+    cycle."""
 
     def __init__(self, config: Config) -> None:
         super().__init__({
-            "valid": Out(1), "ready": In(1), "address": Out(isa.ADDRESS_BITS), "data": Out(8 * config.line_bytes),
-            "count": Out(range(config.line_bytes + 1))})
+            "valid": Out(1), "ready": In(1), "address": Out(isa.ADDRESS_BITS), "touches": Out(touch_layout(config)),
+            "data": Out(8 * config.line_bytes), "count": Out(range(config.line_bytes + 1))})
 
 
 class AccumulatorRead(Signature):
     """Read port of the accumulators for the vector unit: `data` (C x 32 bits) one LATENCY after valid and ready."""
 
-    LATENCY = 2
+    LATENCY = 3
 
     def __init__(self, config: Config) -> None:
         super().__init__({

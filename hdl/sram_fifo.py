@@ -10,10 +10,10 @@ from weft.hdl.mem.sram import Sram
 
 
 class SramFifo(wiring.Component):
-    """First in, first out; the head stands in the memory's own output register.
+    """First in, first out; the head stands in a register behind the memory, because a block RAM gives its data late in the cycle.
 
-    One entry in and one out each cycle. Latency 2 cycles from `i` to `o`. Holds `depth` entries in the memory and one at the output.
-    `i.ready` and `o.valid` come from registers. A word is never read in the cycle in which it is written.
+    One entry in and one out each cycle. Latency 3 cycles from `i` to `o`. Holds `depth` entries in the memory, one in its output
+    register and one in the head. All outputs come from registers. A word is never read in the cycle in which it is written.
 
     Parameters
     ----------
@@ -23,10 +23,10 @@ class SramFifo(wiring.Component):
     Members
     -------
     i, o: streams of `shape`.
-    empty: nothing inside, neither in the memory nor at the output.
+    empty: nothing inside, neither in the memory nor behind it.
     """
 
-    LATENCY = 2
+    LATENCY = 3
 
     def __init__(self, shape: ShapeLike, depth: int) -> None:
         if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
@@ -45,13 +45,18 @@ class SramFifo(wiring.Component):
         m.submodules.sram = sram = Sram(depth=self._depth, width=Shape.cast(self._shape).width)
         stored = Signal(range(self._depth + 1))
         head, tail = Signal(ceil_log2(self._depth)), Signal(ceil_log2(self._depth))
-        push, fetch, valid = Signal(), Signal(), Signal()
+        push, fetch, fetched, valid, advance = Signal(), Signal(), Signal(), Signal(), Signal()
+        first = Signal(self._shape, reset_less=True)
         m.d.comb += [
             self.i.ready.eq(stored != self._depth), push.eq(self.i.valid & self.i.ready),
-            fetch.eq((stored != 0) & (~valid | self.o.ready)),
+            advance.eq(~valid | self.o.ready), fetch.eq((stored != 0) & (~fetched | advance)),
             sram.write.enable.eq(push), sram.write.address.eq(tail), sram.write.data.eq(self.i.payload),
-            sram.read.enable.eq(fetch), sram.read.address.eq(head), Value.cast(self.o.payload).eq(sram.read.data),
-            self.o.valid.eq(valid), self.empty.eq((stored == 0) & ~valid)]
+            sram.read.enable.eq(fetch), sram.read.address.eq(head), self.o.payload.eq(first), self.o.valid.eq(valid),
+            self.empty.eq((stored == 0) & ~fetched & ~valid)]
         m.d.sync += [stored.eq(stored + push - fetch), head.eq(head + fetch), tail.eq(tail + push),
-                     valid.eq(fetch | (valid & ~self.o.ready))]
+                     fetched.eq(fetch | (fetched & ~advance))]
+        with m.If(advance):
+            m.d.sync += valid.eq(fetched)
+        with m.If(advance & fetched):
+            m.d.sync += Value.cast(first).eq(sram.read.data)
         return m

@@ -20,6 +20,7 @@ from weft.hdl.interfaces import (
     read_layout,
     unit_members,
 )
+from weft.hdl.mem.lines import touched
 from weft.hdl.shift_fifo import ShiftFifo
 from weft.hdl.sram_fifo import SramFifo
 
@@ -93,22 +94,24 @@ class LoadUnit(wiring.Component):
         # -- data side ----------------------------------------------------------------------------------------------------------------
         head, beat = queue.o.payload, beats.o.payload
         for_bus, for_padding, bad, drop = Signal(), Signal(), Signal(), Signal()
-        moved, finished, index = Signal(), Signal(), Signal(8)
+        moved, finished, final = Signal(), Signal(), Signal()
+        inside, left, next_left = Signal(), Signal(8), Signal(8, reset_less=True)  # not the first line of the segment; lines after this
         line, next_line = Signal(head.line.shape()), Signal(head.line.shape(), reset_less=True)
         m.d.comb += [
             for_bus.eq(queue.o.valid & (head.kind == Kind.DATA)), for_padding.eq(queue.o.valid & (head.kind == Kind.PADDING)),
             bad.eq(beat.response[1]),  # SLVERR or DECERR
             drop.eq(completion.failed | (for_bus & bad)),
-            line.eq(Mux(index == 0, head.line, next_line)),
+            line.eq(Mux(inside, next_line, head.line)), left.eq(Mux(inside, next_left, head.length)), final.eq(left == 0),
             self.write.valid.eq(~drop & (for_padding | (for_bus & beats.o.valid))),
             self.write.address.eq(line << exact_log2(config.line_bytes)), self.write.count.eq(config.line_bytes),
+            self.write.touches.eq(touched(m, config, address=self.write.address, beyond=None, name="line")),
             self.write.data.eq(Mux(for_padding, head.fill.replicate(config.line_bytes), beat.data)),
             beats.o.ready.eq(for_bus & (self.write.ready | drop)),
             moved.eq((self.write.valid & self.write.ready) | (for_bus & beats.o.valid & drop)),
-            finished.eq(moved & (index == head.length)), landed.eq(finished & for_bus),
+            finished.eq(moved & final), landed.eq(finished & for_bus),
             queue.o.ready.eq(finished | ~(for_bus | for_padding) | (for_padding & drop))]
         with m.If(moved):
-            m.d.sync += [index.eq(Mux(finished, 0, index + 1)), next_line.eq(line + 1)]
+            m.d.sync += [inside.eq(~final), next_left.eq(left - 1), next_line.eq(line + 1)]
 
         m.d.comb += [
             completion.taken.eq(self.instructions.valid & self.instructions.ready), completion.done.eq(queue.o.valid & queue.o.ready),

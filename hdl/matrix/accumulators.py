@@ -20,8 +20,8 @@ class Accumulators(wiring.Component):
     simulation it is an assertion. Sums are 32 bits and wrap.
 
     The vector unit's ports take what the stream leaves: a read waits while the stream reads from its bank, a write while the stream
-    writes to its bank, and each also waits while the other side touches the very line in that cycle. `ready` never depends on the
-    port's own `valid`. Data are valid `AccumulatorRead.LATENCY` cycles after the read was taken and stay until the next.
+    writes to its bank, and each also waits while the other side touches the very line in that cycle, the read already while the write
+    of its line waits. `ready` never depends on the port's own `valid`. Data are valid `AccumulatorRead.LATENCY` cycles after the read was taken and stay until the next.
 
     Contents are undefined at power-up.
 
@@ -60,7 +60,7 @@ class Accumulators(wiring.Component):
             write.ready.eq(~((total_valid & (total_address[-1] == write.address[-1])) | (add_read & (add_address == write.address)))),
             write_taken.eq(write.valid & write.ready),
             read.ready.eq(~((add_read & (add_address[-1] == read.address[-1])) | (total_valid & (total_address == read.address))
-                            | (write_taken & (write.address == read.address)))),
+                            | (write.valid & (write.address == read.address)))),
             read_taken.eq(read.valid & read.ready)]
         for number, bank in enumerate(banks):
             adds, totals = Signal(name=f"adds_{number}"), Signal(name=f"totals_{number}")
@@ -74,15 +74,17 @@ class Accumulators(wiring.Component):
         m.d.comb += [self.reads.eq(banks[0].read.enable + banks[1].read.enable),
                      self.writes.eq(banks[0].write.enable + banks[1].write.enable)]
 
-        # The vector unit's data: out of a memory, into a register.
-        read_bank, read_comes = Signal(reset_less=True), Signal()
-        data = Signal(32 * columns, reset_less=True)
-        m.d.sync += read_comes.eq(read_taken)
+        # The vector unit's data: out of a memory into a register, and to the unit, which is as wide as the array and not close by.
+        read_bank, comes, came = Signal(reset_less=True), Signal(), Signal()
+        data, given = Signal(32 * columns, reset_less=True), Signal(32 * columns, reset_less=True)
+        m.d.sync += [comes.eq(read_taken), came.eq(comes)]
         with m.If(read_taken):
             m.d.sync += read_bank.eq(read.address[-1])
-        with m.If(read_comes):
+        with m.If(comes):
             m.d.sync += data.eq(Mux(read_bank, banks[1].read.data, banks[0].read.data))
-        m.d.comb += read.data.eq(data)
+        with m.If(came):
+            m.d.sync += given.eq(data)
+        m.d.comb += read.data.eq(given)
 
         self._add(m, banks, total_valid, total_address, total)
         return m

@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from weft.gen import isa
 from weft.gen.config import Config
-from weft.hdl.interfaces import ErrorSignature, ScratchpadRead
+from weft.hdl.interfaces import ErrorSignature, ScratchpadRead, touch_layout
 from weft.hdl.loops import LoopAddress, LoopNest
+from weft.hdl.mem.lines import touched
 from weft.hdl.words import word_layout
 
 LEVELS = ("x", "y", "inner", "outer")  # of the loop nest, innermost first; x and y make a fold's positions
@@ -78,12 +79,15 @@ class ActivationSequencer(wiring.Component):
         m.d.sync += [active.eq(start | (active & ~(advance & here.last))), pending.eq(advance | (pending & ~leave))]
 
         # The request register, and how near the last two vectors' accumulator lines are.
+        touches = Signal(touch_layout(self._config), reset_less=True)
+        here_touches = touched(m, self._config, address=here.address, beyond=self._config.line_bytes - 1, name="here")
         request, before = Signal(REQUEST, reset_less=True), Signal(LINE_BITS, reset_less=True)
         beyond, beyond_accumulators = Signal(reset_less=True), Signal(reset_less=True)
         same_1, same_2 = Signal(reset_less=True), Signal(reset_less=True)  # adds to the line of the last vector, of the one before
         with m.If(advance):
             m.d.sync += [
                 request.eq(here), before.eq(request.line),
+                touches.eq(here_touches),
                 beyond.eq(here.address > self._config.scratchpad_bytes - self._config.line_bytes),
                 beyond_accumulators.eq(here.line >= self._config.accumulator_lines),
                 same_1.eq(here.add & (here.line == request.line)), same_2.eq(here.add & (here.line == before))]
@@ -95,7 +99,8 @@ class ActivationSequencer(wiring.Component):
             hazard.eq((same_1 & left.any()) | (same_2 & left.all())),
             weights.eq(~request.first | self.weights_ready), bad.eq(beyond | beyond_accumulators),
             good.eq(pending & weights & ~bad),
-            self.read.valid.eq(good & ~hazard), self.read.address.eq(request.address), self.swap.eq(leave & request.first),
+            self.read.valid.eq(good & ~hazard), self.read.address.eq(request.address), self.read.touches.eq(touches),
+            self.swap.eq(leave & request.first),
             self.issue.valid.eq(leave), self.issue.first.eq(request.first), self.issue.last.eq(request.last),
             self.issue.add.eq(request.add), self.waiting.eq(pending), self.pc.eq(request.pc),
             self.stall_weights.eq(pending & ~weights), self.stall_memory.eq(good & ~leave)]

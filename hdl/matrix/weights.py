@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from weft.gen.config import Config
-from weft.hdl.interfaces import ScratchpadRead
+from weft.hdl.interfaces import ScratchpadRead, touch_layout
 from weft.hdl.loops import LoopNest
+from weft.hdl.mem.lines import touched
 from weft.hdl.mem.sram import Sram
 
 # The weight tiles of one MATMUL: first scratchpad line, and how many follow each other.
@@ -88,20 +89,25 @@ class WeightLoader(wiring.Component):
         busy, beyond = Signal(), Signal(reset_less=True)  # the present tile does not end inside the scratchpad
         line, row = Signal(20, reset_less=True), Signal(range(rows))
         count = [Signal(8, reset_less=True, name=f"count_{k}") for k in range(2)]
-        begin, take, last_row = Signal(), Signal(), Signal()
+        begin, take, last_row, following = Signal(), Signal(), Signal(), Signal(20)
+        touches = Signal(touch_layout(config), reset_less=True)
         free = Signal(range(buffer.depth + 1), init=buffer.depth)
         m.d.comb += [
             self.tiles.ready.eq(~busy), begin.eq(self.tiles.valid & ~busy),
             self.read.valid.eq(busy & ~beyond & (free != 0)), self.read.address.eq(line << exact_log2(config.line_bytes)),
+            self.read.touches.eq(touches), following.eq(Mux(begin, tiles.line, line + 1)),
             take.eq(self.read.valid & self.read.ready), last_row.eq(row == rows - 1),
             folds.start.eq(begin), folds.step.eq(take & last_row),
             folds.count_0.eq(Mux(begin, tiles.inner_count, count[0])), folds.count_1.eq(Mux(begin, tiles.outer_count, count[1]))]
+        following_touches = touched(m, config, address=following << exact_log2(config.line_bytes), beyond=None, name="following")
         m.d.sync += free.eq(free + reading - take)
+        with m.If(begin | take):
+            m.d.sync += [line.eq(following), touches.eq(following_touches)]
         with m.If(begin):
-            m.d.sync += [busy.eq(1), line.eq(tiles.line), beyond.eq(tiles.line > lines - rows),
+            m.d.sync += [busy.eq(1), beyond.eq(tiles.line > lines - rows),
                          count[0].eq(tiles.inner_count), count[1].eq(tiles.outer_count)]
         with m.If(take):
-            m.d.sync += [line.eq(line + 1), row.eq(row + 1)]
+            m.d.sync += row.eq(row + 1)
             with m.If(last_row):
                 m.d.sync += [beyond.eq(line >= lines - rows), busy.eq(~folds.last[1])]
 

@@ -1,10 +1,12 @@
 """Which lines of which memories an access touches."""
 
-from amaranth import Cat, Module, Value
+from amaranth import Cat, Module, Signal, Value
+from amaranth.lib import data
 from amaranth.lib.wiring import Out, PureInterface, Signature
 from amaranth.utils import exact_log2
 
 from weft.gen.config import Config
+from weft.hdl.interfaces import touch_layout
 
 EVEN, ODD = range(2)
 
@@ -14,7 +16,7 @@ class LinesSignature(Signature):
 
     Members
     -------
-    mask: (even, odd), one bit a bank: the memories that the access needs; zero without a request.
+    mask: (even, odd), one bit a bank: the memories that the access needs.
     index: (even, odd) number of the line among all even or all odd lines: bank above row.
     offset: first byte inside the first line.
     parity: 1 if the first line is odd.
@@ -35,25 +37,35 @@ class LinesSignature(Signature):
         return index[self._row_bits:]
 
 
-def touched_lines(m: Module, config: Config, *, valid: Value, address: Value, beyond: Value | None, name: str) -> PureInterface:
-    """Decode a byte address. Combinational: one increment, then one decoder.
+def touched(m: Module, config: Config, *, address: Value, beyond: Value | None, name: str) -> data.View:
+    """What an access touches (`interfaces.touch_layout`). Combinational: one increment, then one decoder.
 
     Parameters
     ----------
     m: module that gets the logic.
-    valid, address: the request; address bits beyond the scratchpad are ignored.
-    beyond: bytes of the access behind the first one (at most line_bytes - 1); None for line-aligned clients.
+    address: first byte; bits beyond the scratchpad are ignored.
+    beyond: bytes of the access behind the first one (at most line_bytes - 1); None for whole, aligned lines.
     name: prefix of the signals' names.
     """
     signature = LinesSignature(config)
-    lines = signature.create(path=(name,))
+    lines, result = signature.create(path=(name,)), Signal(touch_layout(config), name=f"{name}_touches")
     m.d.comb += Cat(lines.offset, lines.parity, lines.index[ODD]).eq(address)
     # The odd line of a pair follows its even line; an access that begins in the odd one goes on in the next pair.
     m.d.comb += lines.index[EVEN].eq(lines.index[ODD] + (0 if beyond is None else lines.parity))
     crosses = 0 if beyond is None else lines.offset + beyond >= config.line_bytes
     for half in (EVEN, ODD):
-        with m.If(valid & ((lines.parity == half) | crosses)):
+        with m.If((lines.parity == half) | crosses):
             m.d.comb += lines.mask[half].bit_select(signature.bank(lines.index[half]), 1).eq(1)
+    m.d.comb += [result.memories.eq(memories(lines)), result.even.eq(lines.index[EVEN])]
+    return result
+
+
+def requested(m: Module, config: Config, port: PureInterface, name: str) -> PureInterface:
+    """The lines that a port asks for, whether `valid` or not: wires only."""
+    lines = LinesSignature(config).create(path=(name,))
+    m.d.comb += [
+        Cat(lines.offset, lines.parity, lines.index[ODD]).eq(port.address), lines.index[EVEN].eq(port.touches.even),
+        Cat(lines.mask[EVEN], lines.mask[ODD]).eq(port.touches.memories)]
     return lines
 
 

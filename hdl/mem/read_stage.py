@@ -15,8 +15,8 @@ from weft.hdl.mem.rotate import rotate_right
 class ReadStage(wiring.Component):
     """From the registered read data of all memories to the `line_bytes` bytes that one client asked for.
 
-    `take` in cycle t stores what was asked for, and follows it through t + 1, in which the memories read; in t + 2 their
-    registered lines are on `even` and `odd`, and the bytes on `data`. In other cycles `data` is zero. The choice stands behind the
+    `take` in cycle t stores what was asked for, and follows it through t + 1, in which the memories read, and t + 2, in which their data
+    go into registers; in t + 3 the lines are on `even` and `odd`, and the bytes on `data`. In other cycles `data` is zero. The choice stands behind the
     register because a block RAM's output comes late in the cycle (5.8 ns on ECP5): client registers are to follow.
 
     Parameters
@@ -27,12 +27,12 @@ class ReadStage(wiring.Component):
     Members
     -------
     take, lines: the request that is taken in this cycle (`mask`, `index`, `offset`, `parity`).
-    even, odd: one line a bank, what the memories read for requests of two cycles ago.
+    even, odd: one line a bank, what the memories read for requests of three cycles ago.
     data: the bytes.
     lines_begun: (even, odd) one bit each: lines of the request of the last cycle.
     """
 
-    LATENCY = 2  # cycles from take to data
+    LATENCY = 3  # cycles from take to data
 
     def __init__(self, config: Config, *, aligned: bool) -> None:
         self._config, self._aligned = config, aligned
@@ -50,13 +50,16 @@ class ReadStage(wiring.Component):
             (self.lines.offset > lane) ^ self.lines.parity for lane in range(lanes)]
         asked = Cat(signature.bank(self.lines.index[EVEN]), signature.bank(self.lines.index[ODD]), Cat(from_odd),
                     self.lines.offset if not self._aligned else Cat())
-        reading, choosing = Signal(), Signal()
-        while_reading, while_choosing = (Signal(len(asked), reset_less=True, name=name) for name in ("asked", "chosen"))
-        m.d.sync += [reading.eq(self.take), choosing.eq(reading), self.lines_begun.eq(0)]
+        busy = Signal(self.LATENCY)
+        m.d.sync += [busy.eq(Cat(self.take, busy)), self.lines_begun.eq(0)]
         with m.If(self.take):
-            m.d.sync += [while_reading.eq(asked), self.lines_begun.eq(Cat(mask.any() for mask in self.lines.mask))]
-        with m.If(reading):
-            m.d.sync += while_choosing.eq(while_reading)
+            m.d.sync += self.lines_begun.eq(Cat(mask.any() for mask in self.lines.mask))
+        choosing, before = busy[-1], asked
+        for stage, moves in enumerate(Cat(self.take, busy[:-1])):
+            while_choosing = Signal(len(asked), reset_less=True, name=f"asked_{stage}")
+            with m.If(moves):
+                m.d.sync += while_choosing.eq(before)
+            before = while_choosing
 
         bank_even, bank_odd = Signal(bank_bits), Signal(bank_bits)
         lane_odd, turn = Signal(len(from_odd)), Signal(exact_log2(lanes))

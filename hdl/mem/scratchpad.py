@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out, PureInterface, connect
 
 from weft.gen.config import Config
 from weft.hdl.interfaces import ScratchpadRead, ScratchpadWrite
-from weft.hdl.mem.lines import EVEN, ODD, LinesSignature, memories, touched_lines
+from weft.hdl.mem.lines import EVEN, ODD, LinesSignature, memories, requested
 from weft.hdl.mem.read_stage import ReadStage
 from weft.hdl.mem.sram import Sram
 from weft.hdl.mem.write_stage import WriteStage
@@ -27,9 +27,10 @@ class Scratchpad(wiring.Component):
     banks never wait for each other.
 
     A read taken in cycle t gives `data` in t + `ScratchpadRead.LATENCY`, and only then: a few levels of logic behind a
-    register, which the client is to register. A write taken in t enters the memories in t + 1; a read of one of its lines
-    is therefore not taken in t + 1 but waits, and every read that is taken after t sees the write. `ready` depends
-    combinationally on `valid` and `address` of this and of earlier clients.
+    register, which the client is to register. The memories see what was taken in t, reads and writes alike, from registers of their
+    own. They read in t + 1 and write in t + 2; a read of one of the lines of a write taken in t is therefore not taken in t + 1 but
+    waits, and every read that is taken after t sees the write. `ready` depends
+    combinationally on `valid` of earlier clients, `address` and `touches` of this and of earlier ones, and not on its own `valid`.
 
     The clients of `ALIGNED` must begin at a multiple of line_bytes (asserted in simulation). The others may begin at any
     byte and cross from one bank to the next. Contents are undefined at power-up; addresses beyond the memory
@@ -40,7 +41,7 @@ class Scratchpad(wiring.Component):
     weights, activations, vector_a, vector_b, store: `ScratchpadRead`.
     vector_write, load_write: `ScratchpadWrite`.
     reads: lines whose reads were taken in the cycle before.
-    writes: lines written in this cycle, by writes that were taken in the cycle before.
+    writes: lines of the writes that were taken in the cycle before.
     """
 
     def __init__(self, config: Config) -> None:
@@ -63,37 +64,36 @@ class Scratchpad(wiring.Component):
         return m
 
     def _lines(self, m: Module, name: str) -> PureInterface:
-        """Decode the client's request."""
-        port, beyond = getattr(self, name), None
-        if name not in ALIGNED:
-            beyond = port.count - 1 if name in WRITERS else self._config.line_bytes - 1
-        lines = touched_lines(m, self._config, valid=port.valid, address=port.address, beyond=beyond, name=name)
+        """What the client asks for."""
+        port = getattr(self, name)
+        lines = requested(m, self._config, port, name)
         if name in ALIGNED:
             with m.If(port.valid):
                 m.d.sync += Assert(lines.offset == 0, f"{name} is not line-aligned")
         return lines
 
     def _write(self, m: Module, srams: list[list[Sram]]) -> list[WriteStage]:
-        """Arbitrate the writers; a cycle later, give every memory's write port to the one writer that holds it."""
+        """Arbitrate the writers; a cycle later, give every memory's write port to the one writer that holds it; write in the next."""
         config, stages, asked = self._config, [], []
         for name in WRITERS:
             port, lines = getattr(self, name), self._lines(m, name)
             m.submodules[name] = stage = WriteStage(config, aligned=name in ALIGNED)
-            m.d.comb += [port.ready.eq(~_overlap(lines, asked)), stage.take.eq(port.valid & port.ready),
+            m.d.comb += [port.ready.eq(~_overlap(m, lines, asked)), stage.valid.eq(port.valid), stage.take.eq(port.valid & port.ready),
                          stage.data.eq(port.data), stage.count.eq(port.count)]
             connect(m, lines, stage.lines)
-            asked.append(lines)
+            asked.append((port.valid, lines))
             stages.append(stage)
         signature, (first, second) = LinesSignature(config), stages
         for half in (EVEN, ODD):
             for bank, sram in enumerate(srams[half]):
                 position = half * config.scratchpad.banks + bank
-                m.d.comb += [sram.write.address.eq(signature.row(second.index[half])), sram.write.data.eq(second.line)]
-                with m.If(second.memories[position]):
-                    m.d.comb += sram.write.enable.eq(second.enable[half])
-                with m.If(first.memories[position]):
-                    m.d.comb += [sram.write.address.eq(signature.row(first.index[half])), sram.write.data.eq(first.line),
-                                 sram.write.enable.eq(first.enable[half])]
+                address, data, enable = (Signal.like(getattr(sram.write, name), reset_less=name != "enable", name=f"write_{name}_{position}")
+                                         for name in ("address", "data", "enable"))
+                m.d.comb += [sram.write.address.eq(address), sram.write.data.eq(data), sram.write.enable.eq(enable)]
+                m.d.sync += enable.eq(0)
+                for stage in (second, first):
+                    with m.If(stage.memories[position]):
+                        m.d.sync += [address.eq(signature.row(stage.index[half])), data.eq(stage.line), enable.eq(stage.enable[half])]
         m.d.comb += self.writes.eq(_count(Cat(stage.memories for stage in stages)))
         return stages
 
@@ -105,22 +105,27 @@ class Scratchpad(wiring.Component):
         for name in READERS:
             port, lines = getattr(self, name), self._lines(m, name)
             m.submodules[name] = stage = ReadStage(config, aligned=name in ALIGNED)
-            m.d.comb += [port.ready.eq(~(_overlap(lines, asked) | _is_written(m, lines, writes))),
+            m.d.comb += [port.ready.eq(~(_overlap(m, lines, asked) | _is_written(m, lines, writes))),
                          stage.take.eq(port.valid & port.ready), port.data.eq(stage.data)]
             connect(m, lines, stage.lines)
             for half, inputs in ((EVEN, stage.even), (ODD, stage.odd)):
                 m.d.comb += [port_in.eq(line) for port_in, line in zip(inputs, given[half], strict=True)]
-            asked.append(lines)
+            asked.append((port.valid, lines))
             stages.append(stage)
         # A memory does not wait for arbitration: it reads for the first client that asks for it. If that client has to wait, for
         # its other line or because the line is being written, nobody takes what was read.
         signature = LinesSignature(config)
         for half in (EVEN, ODD):
             for bank, sram in enumerate(srams[half]):
-                for lines in reversed(asked):
-                    with m.If(lines.mask[half][bank]):
-                        m.d.comb += [sram.read.enable.eq(1), sram.read.address.eq(signature.row(lines.index[half]))]
-                is_used = Cat(lines.mask[half][bank] & stage.take for lines, stage in zip(asked, stages, strict=True)).any()
+                position = half * config.scratchpad.banks + bank
+                enable, is_used = Signal(name=f"read_enable_{position}"), Signal(name=f"is_used_{position}")
+                address = Signal.like(sram.read.address, reset_less=True, name=f"read_address_{position}")
+                m.d.comb += [sram.read.enable.eq(enable), sram.read.address.eq(address)]
+                m.d.sync += [enable.eq(0), is_used.eq(
+                    Cat(lines.mask[half][bank] & stage.take for (_, lines), stage in zip(asked, stages, strict=True)).any())]
+                for valid, lines in reversed(asked):
+                    with m.If(valid & lines.mask[half][bank]):
+                        m.d.sync += [enable.eq(1), address.eq(signature.row(lines.index[half]))]
                 with m.If(is_used & sram.write.enable.any()):
                     m.d.sync += Assert(sram.read.address != sram.write.address, "a client takes a line that is being written")
         m.d.comb += self.reads.eq(_count(Cat(stage.lines_begun for stage in stages)))
@@ -134,19 +139,25 @@ class Scratchpad(wiring.Component):
         return line
 
 
-def _overlap(lines: PureInterface, asked: list[PureInterface]) -> Value:
-    """1 if an earlier client asks for one of the memories."""
-    return Cat((memories(lines) & memories(other)).any() for other in asked).any()
+def _overlap(m: Module, lines: PureInterface, asked: list[tuple[Value, PureInterface]]) -> Value:
+    """1 if an earlier client asks for one of the memories. Valid bits come last, because clients make them late in the cycle."""
+    meets = []
+    for valid, other in asked:
+        share = Signal()
+        m.d.comb += share.eq((memories(lines) & memories(other)).any())
+        meets.append(valid & share)
+    return Cat(meets).any()
 
 
 def _is_written(m: Module, lines: PureInterface, writes: list[WriteStage]) -> Value:
     """1 if one of the lines enters the memories in this cycle."""
     banks, hits = len(lines.mask[EVEN]), []
+    signature: LinesSignature = lines.signature
     for stage in writes:
         for half in (EVEN, ODD):
             hit = Signal()
             both = stage.memories[half * banks:(half + 1) * banks] & lines.mask[half]
-            m.d.comb += hit.eq((stage.index[half] == lines.index[half]) & both.any())
+            m.d.comb += hit.eq((signature.row(stage.index[half]) == signature.row(lines.index[half])) & both.any())
             hits.append(hit)
     return Cat(hits).any()
 

@@ -19,7 +19,8 @@ class WriteStage(wiring.Component):
 
     Members
     -------
-    take, lines, data, count: the request that is taken in this cycle; `count` bytes of `data` from the lowest.
+    valid, lines, data, count: the request of this cycle; `count` bytes of `data` from the lowest. take: it is taken. Arbitration is long:
+        it decides about `memories` alone, the rest is loaded anyway.
     memories: one bit a memory (even ones below odd ones) that is written in this cycle.
     index, enable: (even, odd) line and byte enables for it.
     line: bytes in the order of a line's lanes, the same for both halves.
@@ -29,7 +30,7 @@ class WriteStage(wiring.Component):
         self._config, self._aligned = config, aligned
         lanes, signature = config.line_bytes, LinesSignature(config)
         super().__init__({
-            "take": In(1), "lines": In(signature), "data": In(8 * lanes), "count": In(range(lanes + 1)),
+            "valid": In(1), "take": In(1), "lines": In(signature), "data": In(8 * lanes), "count": In(range(lanes + 1)),
             "memories": Out(2 * config.scratchpad.banks), "index": Out(signature.members["index"].shape).array(2),
             "enable": Out(lanes).array(2), "line": Out(8 * lanes)})
 
@@ -43,19 +44,19 @@ class WriteStage(wiring.Component):
             data, enable = self.data, used
         else:
             m.d.comb += in_first.eq(Cat(self.lines.offset <= lane for lane in range(lanes)))
-            data = rotate_left(m, self.data, self.lines.offset, enable=self.take)
-            enable = rotate_left(m, used, self.lines.offset, enable=self.take, unit=1)
+            data = rotate_left(m, self.data, self.lines.offset, enable=self.valid)
+            enable = rotate_left(m, used, self.lines.offset, enable=self.valid, unit=1)
 
         line = Signal(8 * lanes, reset_less=True)
-        m.d.sync += self.memories.eq(0)
-        with m.If(self.take):
-            m.d.sync += [self.memories.eq(memories(self.lines)), line.eq(data)]
+        m.d.sync += self.memories.eq(memories(self.lines) & self.take.replicate(len(self.memories)))
+        with m.If(self.valid):
+            m.d.sync += line.eq(data)
         m.d.comb += self.line.eq(line)
         for half, name in ((EVEN, "even"), (ODD, "odd")):
             index = Signal.like(self.index[half], reset_less=True, name=f"{name}_index")
             bytes_written = Signal(lanes, reset_less=True, name=f"{name}_enable")
             is_first = (self.lines.parity == half).replicate(lanes)
-            with m.If(self.take):
+            with m.If(self.valid):
                 m.d.sync += [index.eq(self.lines.index[half]), bytes_written.eq(enable & ~(in_first ^ is_first))]
             m.d.comb += [self.index[half].eq(index), self.enable[half].eq(bytes_written)]
         return m

@@ -55,23 +55,22 @@ class OperandFetch(wiring.Component):
         active = Signal()
         m.d.comb += active.eq(self.iterations.valid & self.go)
 
-        taken, granted, lines = {}, {}, {}
-        for name, source, port in (("a", self.a_source, self.scratchpad_a), ("b", self.b_source, self.scratchpad_b)):
-            done, wanted = Signal(name=f"done_{name}"), Signal(name=f"wanted_{name}")
+        taken, granted, lines, done = {}, {}, {}, {}
+        for name, port in (("a", self.scratchpad_a), ("b", self.scratchpad_b)):
+            done[name], operand = Signal(name=f"done_{name}"), head[name]
             lines[name] = Signal(name=f"line_{name}")  # wants an accumulator line
             taken[name], granted[name] = Signal(name=f"taken_{name}"), Signal(name=f"granted_{name}")
             free = ~lines["a"] if name == "b" else 1  # A goes first at the accumulators
             m.d.comb += [
-                wanted.eq(active & ~done & ~head.tag.fault), port.address.eq(head[name]),
-                port.valid.eq(wanted & (source != Source.NONE) & (source != Source.ACCUMULATOR)),
-                lines[name].eq(wanted & (source == Source.ACCUMULATOR)),
+                port.address.eq(operand.address), port.touches.eq(operand.touches), port.valid.eq(active & ~done[name] & operand.scratchpad),
+                lines[name].eq(active & ~done[name] & operand.line),
                 taken[name].eq((port.valid & port.ready) | (lines[name] & free & accumulator.ready)),
-                granted[name].eq(done | taken[name] | head.tag.fault | (source == Source.NONE))]
+                granted[name].eq(done[name] | taken[name] | ~(operand.scratchpad | operand.line))]
             with m.If(active):
-                m.d.sync += done.eq(granted[name] & ~self.entered)
+                m.d.sync += done[name].eq(granted[name] & ~self.entered)
         m.d.comb += [
             accumulator.valid.eq(lines["a"] | lines["b"]),
-            accumulator.address.eq(Mux(lines["a"], head.a, head.b)[: len(accumulator.address)]),
+            accumulator.address.eq(Mux(head.a.line & ~done["a"], head.a.address, head.b.address)[: len(accumulator.address)]),
             self.entered.eq(active & granted["a"] & granted["b"]), self.iterations.ready.eq(self.entered)]
 
         # What was granted comes back after the memories' latency, whatever happens meanwhile.

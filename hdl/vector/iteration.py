@@ -3,6 +3,7 @@
 from amaranth.lib import data
 
 from weft.gen.config import Config
+from weft.hdl.interfaces import touch_layout
 from weft.hdl.vector.table import Table
 
 
@@ -18,10 +19,12 @@ def tag_layout(config: Config) -> data.StructLayout:
 
 
 def iteration_layout(config: Config) -> data.StructLayout:
-    """Addresses of both operands, and the tag."""
-    return data.StructLayout({"a": index_bits(config), "b": index_bits(config), "tag": tag_layout(config)})
+    """Of both operands address and what it touches in the scratchpad, whether that is asked (`scratchpad`) or the accumulators (`line`);
+    neither is for an operand without memory and in a fault. And the tag."""
+    operand = data.StructLayout({"address": index_bits(config), "touches": touch_layout(config), "scratchpad": 1, "line": 1})
+    return data.StructLayout({"a": operand, "b": operand, "tag": tag_layout(config)})
 
 
 def result_layout(config: Config) -> data.StructLayout:
-    """Lanes that go to `tag.destination`."""
-    return data.StructLayout({"lanes": data.ArrayLayout(32, config.lanes), "tag": tag_layout(config)})
+    """Lanes that go to `tag.destination`, and what a write of bytes to it touches in the scratchpad."""
+    return data.StructLayout({"lanes": data.ArrayLayout(32, config.lanes), "tag": tag_layout(config), "touches": touch_layout(config)})

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft.gen import isa
 from weft.gen.config import Config
+from weft.hdl.mem.lines import touched
 from weft.hdl.vector.alu import Alu, AluControl
 from weft.hdl.vector.iteration import result_layout, tag_layout
 from weft.hdl.vector.scale import Factors, Scale, ScaleControl, scale_control
@@ -26,6 +27,7 @@ class LanePipeline(wiring.Component):
     Members
     -------
     load: take scale and post (words of VECTOR_SCALE and VECTOR_POST) and reduces (the instruction does) for what comes after this cycle.
+    count: bytes that a result writes in the scratchpad, if it goes there; constant while anything is under way.
     factors: of each lane, constant while anything is under way.
     move, valid, tag, a, b: iterations, as `OperandFetch` gives them.
     table_write, table_address, table_data: write port of all lanes' tables.
@@ -36,7 +38,7 @@ class LanePipeline(wiring.Component):
         self._config = config
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
-            "load": In(1), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")), "reduces": In(1),
+            "load": In(1), "count": In(7), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")), "reduces": In(1),
             "factors": In(data.ArrayLayout(Factors, config.lanes)),
             "move": In(1), "valid": In(1), "tag": In(tag_layout(config)), "a": In(lanes), "b": In(lanes),
             "table_write": In(1), "table_address": In(range(Table.ENTRIES)), "table_data": In(signed(32)),
@@ -66,7 +68,9 @@ class LanePipeline(wiring.Component):
             with m.If(self.move):
                 m.d.sync += carried[stage].eq(valid[stage] & (tags[-1].emit if stage == combine else 1))
             tags.append(tag)
-        m.d.comb += [self.push.eq(valid[latency] & self.move), self.result.tag.eq(tags[latency])]
+        m.d.comb += [
+            self.push.eq(valid[latency] & self.move), self.result.tag.eq(tags[latency]),
+            self.result.touches.eq(touched(m, self._config, address=tags[latency].destination, beyond=self.count - 1, name="destination"))]
 
         # Decoded once, so that no lane waits for it.
         scaling = Signal(ScaleControl, reset_less=True)

@@ -8,6 +8,7 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause, Destination, Source
 from weft.hdl.loops import LoopAddress, LoopNest
+from weft.hdl.mem.lines import touched
 from weft.hdl.vector.iteration import index_bits, iteration_layout
 from weft.hdl.words import word_layout
 
@@ -80,9 +81,15 @@ class Sequencer(wiring.Component):
         beyond_d, cause_d = self._destination_check(m, addresses["destination"])
         fault = Signal()
         bits = index_bits(self._config)
+        for name in ("a", "b"):
+            operand, kind = out.payload[name], self.vector[f"{name}_source"]
+            touches = touched(m, self._config, address=addresses[name], beyond=self._config.line_bytes - 1, name=f"line_{name}")
+            m.d.comb += [
+                operand.address.eq(addresses[name][:bits]), operand.touches.eq(touches),
+                operand.line.eq((kind == Source.ACCUMULATOR) & ~fault),
+                operand.scratchpad.eq((kind != Source.ACCUMULATOR) & (kind != Source.NONE) & ~fault)]
         m.d.comb += [
             fault.eq((self.verdict != Cause.NONE) | beyond_a | beyond_b | (beyond_d & emit)),
-            out.payload.a.eq(addresses["a"][:bits]), out.payload.b.eq(addresses["b"][:bits]),
             tag.destination.eq(addresses["destination"][:bits]), tag.first.eq(first), tag.emit.eq(emit | fault),
             tag.final.eq(nest.last[-1] | fault), tag.fault.eq(fault)]
         failed = Signal(reset_less=True)

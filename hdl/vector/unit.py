@@ -8,6 +8,7 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import REDUCTIONS, Cause, Rounding, State
 from weft.hdl.interfaces import AccumulatorRead, AccumulatorWrite, ScratchpadRead, ScratchpadWrite, unit_members
+from weft.hdl.ring_fifo import RingFifo
 from weft.hdl.shift_fifo import ShiftFifo
 from weft.hdl.vector.fetch import OperandFetch
 from weft.hdl.vector.iteration import iteration_layout, result_layout
@@ -56,7 +57,7 @@ class VectorUnit(wiring.Component):
     def overhead(self) -> int:
         """Cycles from taking a VECTOR of n iterations to the earliest taking of the next instruction, less n: address check, request
         queue, operands, lanes, result queue and one cycle each for taking and retiring, of which the iteration itself is one."""
-        return 1 + ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + ShiftFifo.LATENCY
+        return 1 + ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + RingFifo.LATENCY
 
     def elaborate(self, platform: object) -> Module:
         del platform
@@ -66,7 +67,7 @@ class VectorUnit(wiring.Component):
         m.submodules.fetch = fetch = OperandFetch(config)
         m.submodules.parameters = parameters = ParameterSets(config)
         m.submodules.lanes = lanes = LanePipeline(config)
-        m.submodules.results = results = ShiftFifo(result_layout(config), _RESULTS + ScratchpadRead.LATENCY)
+        m.submodules.results = results = RingFifo(result_layout(config), _RESULTS + ScratchpadRead.LATENCY)
         m.submodules.write_back = write_back = WriteBack(config)
 
         # -- taking instructions ---------------------------------------------------------------------
@@ -127,7 +128,7 @@ class VectorUnit(wiring.Component):
             parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
             parameters.write_data.eq(write_back.lanes),
             fetch.a_source.eq(vector.a_source), fetch.b_source.eq(vector.b_source), fetch.go.eq(results.level < _RESULTS),
-            lanes.load.eq(start), lanes.scale.eq(scale),
+            lanes.load.eq(start), lanes.count.eq(vector.lanes), lanes.scale.eq(scale),
             lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
             lanes.move.eq(fetch.move), lanes.valid.eq(fetch.valid), lanes.tag.eq(fetch.tag), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b),
             lanes.table_write.eq(write_back.table_write), lanes.table_address.eq(write_back.table_address),

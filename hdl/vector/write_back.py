@@ -43,7 +43,8 @@ class WriteBack(wiring.Component):
         destination, writes = head.tag.destination, Signal()
         m.d.comb += [
             writes.eq(self.results.valid & ~head.tag.fault), self.results.ready.eq(1), self.lanes.eq(head.lanes),
-            self.scratchpad.address.eq(destination), self.scratchpad.count.eq(self.count[: len(self.scratchpad.count)]),
+            self.scratchpad.address.eq(destination), self.scratchpad.touches.eq(head.touches),
+            self.scratchpad.count.eq(self.count[: len(self.scratchpad.count)]),
             self.scratchpad.data.eq(Cat(head.lanes[n][:8] for n in range(self._config.lanes))),
             self.accumulator.address.eq(destination[: len(self.accumulator.address)]),
             self.accumulator.data.eq(head.lanes.as_value()), self.index.eq(destination[: len(self.index)]),

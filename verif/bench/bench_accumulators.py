@@ -80,7 +80,7 @@ def test_random_traffic(density):
             assert ctx.get(dut.writes) == (matrix_write is not None) + write_taken
             half = LINES // 2
             if reading:  # it waits only for a reason that the contract names
-                clash = (stream and add and line // half == read_line // half) or (write_taken and write_line == read_line)
+                clash = (stream and add and line // half == read_line // half) or (writing and write_line == read_line)
                 assert read_taken == (not clash)
             if writing:
                 assert write_taken == (matrix_write is None or matrix_write[0] // half != write_line // half)
@@ -194,7 +194,7 @@ async def held_requests_against_the_stream(dut) -> None:
         write_ready = not (added and line == write_line) and (total is None or total[0] // half != write_line // half)
         written = writing is not None and write_ready
         read_ready = (not (added and line // half == read_line // half) and (total is None or total[0] != read_line)
-                      and not (written and write_line == read_line))
+                      and not (writing is not None and write_line == read_line))
         assert (int(dut.read__ready.value), int(dut.write__ready.value)) == (read_ready, write_ready), cycle
         taken_read = reading is not None and read_ready
         assert int(dut.reads.value) == added + taken_read, cycle
@@ -206,7 +206,7 @@ async def held_requests_against_the_stream(dut) -> None:
             streamed[line] = cycle
             totals[cycle + 2] = line, _add(contents[line] if add else 0, term)
         if taken_read:
-            shown[cycle + 2] = contents[read_line]
+            shown[cycle + 3] = contents[read_line]
         for name, asked, done in (("read", reading is not None, taken_read), ("write", writing is not None, written)):
             waits[name] += asked and not done
             taken[name] += done

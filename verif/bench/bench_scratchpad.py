@@ -14,7 +14,7 @@ from weft.verif.bench.scratchpad_model import READERS, WRITERS, Request, Scratch
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 ALIGNED = ("weights", "store", "load_write")
-LATENCY = 2
+LATENCY = 3
 
 
 class Player:
@@ -122,7 +122,7 @@ async def readers_in_a_bank_each_and_writers_in_others_never_wait(dut):
 
 @pytest.mark.parametrize("config", ["tiny4", pytest.param("edge16", marks=pytest.mark.integration)])
 def test_scratchpad(config):
-    from weft.hdl.mem.scratchpad import Scratchpad  # noqa: PLC0415 - the simulation does not need the hardware language
+    from weft.verif.bench.scratchpad_top import ScratchpadTop  # noqa: PLC0415 - the simulation does not need the hardware language
 
-    runner.run(Scratchpad(Config.load(CONFIGS / f"{config}.toml")), "scratchpad", "weft.verif.bench.bench_scratchpad",
+    runner.run(ScratchpadTop(Config.load(CONFIGS / f"{config}.toml")), "scratchpad", "weft.verif.bench.bench_scratchpad",
                parameters={"config": config})

@@ -16,7 +16,7 @@ from cocotb.triggers import RisingEdge
 from weft.gen import isa
 from weft.gen.config import Config
 
-READ_LATENCY = 2  # of the scratchpad, as hdl/interfaces.py states it
+READ_LATENCY = 3  # of the scratchpad, as hdl/interfaces.py states it
 PAGE = 4096
 OKAY, SLVERR, DECERR = 0, 2, 3
 Chance = Callable[[], bool]  # may a channel move in the next cycle?

@@ -8,8 +8,9 @@ from amaranth.sim import Simulator
 
 from weft.gen.config import Config
 from weft.hdl.interfaces import ScratchpadRead
-from weft.hdl.mem.scratchpad import ALIGNED, READERS, WRITERS, Scratchpad
+from weft.hdl.mem.scratchpad import ALIGNED, READERS, WRITERS
 from weft.verif.bench.scratchpad_model import Request, ScratchpadModel
+from weft.verif.bench.scratchpad_top import ScratchpadTop
 
 
 def _config(rows: int, kib: int, banks: int) -> Config:
@@ -22,7 +23,7 @@ def _config(rows: int, kib: int, banks: int) -> Config:
 
 def _play(config: Config, cycles: int, choose) -> dict[str, int]:
     """Drive `choose(name, cycle)` requests (None: idle), each held until it is taken. Gives the number taken per client."""
-    dut, model, taken = Scratchpad(config), ScratchpadModel(config), dict.fromkeys(READERS + WRITERS, 0)
+    dut, model, taken = ScratchpadTop(config), ScratchpadModel(config), dict.fromkeys(READERS + WRITERS, 0)
 
     async def testbench(ctx):
         pending: dict[str, Request | None] = dict.fromkeys(taken)

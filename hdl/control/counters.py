@@ -1,6 +1,6 @@
 """Performance counters, generated from `csr.COUNTERS`."""
 
-from amaranth import Module, Signal
+from amaranth import Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,7 +16,8 @@ EVENTS = tuple(counter.name for counter in csr.COUNTERS if counter.name not in S
 class Counters(wiring.Component):
     """One 32-bit counter for each of `csr.COUNTERS`; they wrap. Without `config.counters.enabled` all read zero.
 
-    Everything is counted a cycle after it happened, `counting` included, so that long paths end in a register here.
+    Everything is counted two cycles after it happened, `counting` included: long paths end in a register here, and what is counted is
+    decided behind it.
 
     Members
     -------
@@ -24,7 +25,7 @@ class Counters(wiring.Component):
     counting: count this cycle.
     state_0 .. state_3: isa.State of each unit.
     <event>: for each of `EVENTS` in lower case: how often it happens in this cycle.
-    select, value: index in csr.COUNTERS, and that counter; combinational, zero for an index beyond the last.
+    select, value: index in csr.COUNTERS, and a cycle later that counter; zero for an index beyond the last.
     """
 
     EVENT_BITS = 6  # width of an event input
@@ -41,8 +42,14 @@ class Counters(wiring.Component):
         m = Module()
         if not self._config.counters.enabled:
             return m
-        counting, clear = Signal(), Signal()
-        m.d.sync += [counting.eq(self.counting), clear.eq(self.clear)]
+        def delayed(value: Value, name: str) -> Signal:
+            register = Signal.like(value, name=name)
+            m.d.sync += register.eq(value)
+            return register
+
+        counting, clear = (delayed(delayed(value, f"{name}_before"), name)
+                           for value, name in ((self.counting, "counting"), (self.clear, "clear")))
+        states = {unit: delayed(getattr(self, f"state_{unit.value}"), f"was_{unit.name}") for unit in Unit}
         counters = []
         for counter in csr.COUNTERS:
             step = Signal(self.EVENT_BITS, name=f"step_{counter.name}", reset_less=True)
@@ -51,16 +58,18 @@ class Counters(wiring.Component):
                 m.d.comb += step.eq(1)
             elif counter.name in STATES:
                 unit, state = STATES[counter.name]
-                m.d.sync += step.eq(getattr(self, f"state_{unit.value}") == state)
+                m.d.sync += step.eq(states[unit] == state)
             else:
-                m.d.sync += step.eq(getattr(self, counter.name.lower()))
+                m.d.sync += step.eq(delayed(getattr(self, counter.name.lower()), f"was_{counter.name}"))
             with m.If(clear):
                 m.d.sync += count.eq(0)
             with m.Elif(counting):
                 m.d.sync += count.eq(count + step)
             counters.append(count)
+        chosen = Signal(32)
         with m.Switch(self.select):
             for index, count in enumerate(counters):
                 with m.Case(index):
-                    m.d.comb += self.value.eq(count)
+                    m.d.comb += chosen.eq(count)
+        m.d.comb += self.value.eq(delayed(chosen, "read"))
         return m

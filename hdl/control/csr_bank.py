@@ -31,7 +31,7 @@ def writable(register: csr.Register, config: Config) -> int:
 class CsrBank(wiring.Component):
     """Registers on AXI4-Lite.
 
-    One write and one read at a time, each answered 2 cycles after its last part was accepted. SLVERR for addresses without a
+    One write and one read at a time, answered 2 (write) and 3 (read) cycles after its last part was accepted. SLVERR for addresses without a
     register, for writes to read-only ones, and for writes to program and window registers while a program runs; such a write
     changes nothing. The two low address bits are ignored; write strobes are obeyed.
 
@@ -44,7 +44,7 @@ class CsrBank(wiring.Component):
     done_event, error_event: pulses that make the interrupts pending; stronger than a write that clears.
     irq: an enabled interrupt is pending.
     program_offset, program_length, window_0 .. window_3: as programmed.
-    counter_select, counter_value: index in csr.COUNTERS of the counter being read, and its value in the same cycle.
+    counter_select, counter_value: index in csr.COUNTERS of the counter being read, and its value in the next cycle.
     """
 
     def __init__(self, config: Config) -> None:
@@ -113,25 +113,27 @@ class CsrBank(wiring.Component):
         m.d.sync += pending.eq(pending & ~cleared | set_)
 
     def _read(self, m: Module, storage: dict[str, Signal], pending: Signal) -> None:
-        """Accept an address, put the register into the answer in the next cycle."""
+        """Accept an address, choose the register in the next cycle, answer with it or with a counter in the one after."""
         ar, r = self.axil.ar, self.axil.r
-        accept, act, index = Signal(), Signal(), Signal(csr.ADDRESS_BITS - 2)
+        accept, choose, act, index = Signal(), Signal(), Signal(), Signal(csr.ADDRESS_BITS - 2)
+        chosen, known, counts = Signal(BITS, reset_less=True), Signal(reset_less=True), Signal(reset_less=True)
         first = csr.COUNTER_BASE // 4
-        m.d.comb += [accept.eq(ar.valid & ~act & ~r.valid), ar.ready.eq(accept), self.counter_select.eq(index - first)]
-        m.d.sync += act.eq(accept)
+        m.d.comb += [accept.eq(ar.valid & ~choose & ~act & ~r.valid), ar.ready.eq(accept), self.counter_select.eq(index - first)]
+        m.d.sync += [choose.eq(accept), act.eq(choose)]
         with m.If(accept):
             m.d.sync += index.eq(ar.payload[2:])
-        with m.If(r.ready):
-            m.d.sync += r.valid.eq(0)
-        with m.If(act):
-            m.d.sync += [r.valid.eq(1), r.payload.data.eq(0), r.payload.response.eq(SLVERR)]
-            with m.If((index >= first) & (index < first + len(csr.COUNTERS))):
-                m.d.sync += [r.payload.data.eq(self.counter_value), r.payload.response.eq(OKAY)]
+        with m.If(choose):
+            m.d.sync += [chosen.eq(0), known.eq(0), counts.eq((index >= first) & (index < first + len(csr.COUNTERS)))]
             with m.Switch(index):
                 for register in csr.REGISTERS:
                     if not register.name.startswith("COUNT_"):
                         with m.Case(register.offset // 4):
-                            m.d.sync += [r.payload.data.eq(self._value(register, storage, pending)), r.payload.response.eq(OKAY)]
+                            m.d.sync += [chosen.eq(self._value(register, storage, pending)), known.eq(1)]
+        with m.If(r.ready):
+            m.d.sync += r.valid.eq(0)
+        with m.If(act):
+            m.d.sync += [r.valid.eq(1), r.payload.data.eq(Mux(counts, self.counter_value, chosen)),
+                         r.payload.response.eq(Mux(counts | known, OKAY, SLVERR))]
 
     def _value(self, register: csr.Register, storage: dict[str, Signal], pending: Signal) -> Value:
         """What a read of `register` gives."""

@@ -56,7 +56,6 @@ class MatrixUnit(wiring.Component):
         connect(m, flipped(self.activations), sequencer.read)
         connect(m, flipped(self.results), tracker.results)
         connect(m, flipped(self.retire), tracker.retire)
-        connect(m, flipped(self.error), sequencer.error)
         connect(m, sequencer.issue, tracker.issue)
 
         # The first vector's swap enters the array with its data.
@@ -71,8 +70,10 @@ class MatrixUnit(wiring.Component):
 
         stopped, failed = Signal(), Signal()
         m.d.comb += [stopped.eq(self.halt | failed), sequencer.stop.eq(stopped)]
-        with m.If(self.error.valid):
-            m.d.sync += failed.eq(1)
+        m.d.sync += self.error.valid.eq(sequencer.error.valid)
+        with m.If(sequencer.error.valid):
+            m.d.sync += [failed.eq(1), self.error.cause.eq(sequencer.error.cause), self.error.pc.eq(sequencer.error.pc),
+                         self.error.address.eq(sequencer.error.address)]
         self._accept(m, stopped, loader, sequencer, tracker)
         self._report(m, failed, sequencer, tracker)
         return m

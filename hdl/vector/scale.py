@@ -29,11 +29,10 @@ class Scale(wiring.Component):
     """v = round(((a + pre) << left) * multiplier >> right), saturated to 32 bits, as `isa.Rounding` defines it.
 
     Two roundings in a row serve all modes. The first, at a bit position of its own, is active only in DOUBLE (halves up
-    at bit 31) and FLOAT32 (halves to even after 24 bits); the second is at bit `right`. Each adds the mask of the bits
-    below the half and a carry: 1 rounds halves up, the inverted sign rounds them away from zero. To even is up, and then
-    clear the lowest bit if it was a half: that is found beside the addition, where looking at the lowest bit for the carry would
-    come before it. A rounding at bit 0 adds nothing. In DOUBLE with right < 31 the first rounding leaves zeros there, and the
-    second step only shifts.
+    at bit 31) and FLOAT32 (halves to even after 24 bits). It adds the mask of the bits below the half and a carry, which rounds halves
+    up. To even is up, and then clear the lowest bit if it was a half: that is found beside the addition, where looking at the lowest
+    bit for the carry would come before it. The second is at bit `right`, behind the shift, where it is an increment of 32 bits. In
+    DOUBLE with right < 31 the first rounding leaves zeros there, and the second step only shifts.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ class Scale(wiring.Component):
 
     @staticmethod
     def stages(*, float32: bool) -> int:
-        """Shift, [to float32,] products, sum, [mask,] first rounding, second rounding, shift and saturate."""
+        """Shift, [to float32,] products, sum, [mask,] first rounding, right shift, second rounding and saturation."""
         return 8 if float32 else 6
 
     @property
@@ -140,21 +139,24 @@ class Scale(wiring.Component):
         raised = wire("c_raised_p", signed(64), (p + below[1:] + below[0])[:64].as_signed())
         p, right, y = advance(wire("c_p_once", signed(64), (raised & ~cleared(p, below, control.float32))[:64].as_signed()), right, y)
 
-        # Second rounding. A right shift of ones by 63 - right is the mask of the bits below `right`.
-        below = wire("below_right", 63, C((1 << 63) - 1, 63) >> ~right)
-        added = wire("added", 63, Mux(control.rounds, below, 0))
-        raised = wire("c_raised", 64, (p + added[1:] + (added[0] & ~(control.away & p[-1])))[:64])
-        negative = wire("c_negative", 1, p[-1] & raised[-1])  # of 2^62 rounded up to 2^63 bit 63 is no sign
-        half = wire("c_half_p", 1, is_half(p, below) & control.float32 if self._float32 else C(0, 1))
-        raised, negative, half, right, y = advance(raised, negative, half, right, y)
+        # Shift, and note what decides about the second rounding: the bit below the result, and whether any bit below that is set. From the
+        # coarsest step down, what a step does not shift out at the bottom lies too high for the result, or is a copy of the sign.
+        sign, value, sticky, beyond = p[-1], wire("doubled", signed(2 * 32 + 32), Cat(C(0, 1), p).as_signed()), [], []
+        for level in reversed(range(len(right))):
+            distance = 1 << level
+            sticky.append(right[level] & value[:distance].any())
+            beyond.append(~right[level] & (value[-distance:] ^ sign.replicate(distance)).any())
+            value = wire(f"shifted_{distance}", len(value) - distance, Mux(right[level], value[distance:], value[:-distance]))
+        guard, floor, negative, tie, inexact, inexact_late, overflow, y = advance(
+            wire("c_guard", 1, value[0] & control.rounds), wire("c_floor", 32, value[1:]), wire("c_negative", 1, sign),
+            wire("c_tie", 1, Mux(control.float32, value[1], ~(control.away & sign))),  # a half rounds up
+            wire("c_inexact", 1, Cat(sticky[:-2]).any()), wire("c_inexact_late", 1, Cat(sticky[-2:]).any()),
+            wire("c_overflow", 1, Cat(beyond).any() | (value[-1] ^ sign)), y)
 
-        # Shift the one's complement of a negative sum, and saturate if any of its bits from right + 31 upwards is set.
-        ones = wire("ones", 64, raised ^ negative.replicate(64))
-        shifted = wire("shifted", 64, ones >> right)
-        beyond = wire("beyond", 33, ~(C((1 << 63) - 1, 63) >> ~right)[:33])
-        overflow = wire("overflow", 1, (beyond & ones[31:]).any())
-        magnitude = wire("magnitude", 31, Mux(overflow, (1 << 31) - 1, shifted[:31]))
-        value = Cat(magnitude ^ negative.replicate(31), negative) & ~Cat(half & ~overflow, C(0, 31))
-        v, y = advance(wire("c_v", signed(32), value.as_signed()), y)
+        # Round and saturate. A floor of -2^31 - 1 that would round up to -2^31 saturates to the same.
+        rounded = wire("rounded", 32, (floor + (guard & (tie | inexact | inexact_late)))[:32])
+        saturates = wire("saturates", 1, overflow | (rounded[-1] & ~negative))
+        v, y = advance(
+            wire("c_v", signed(32), Mux(saturates, Cat((~negative).replicate(31), negative), rounded).as_signed()), y)
         m.d.comb += [self.v.eq(v), self.y.eq(y)]
         return m

@@ -19,7 +19,7 @@ async def _values(ctx, dut):
     values = {}
     for index, name in enumerate(NAMES):
         ctx.set(dut.select, index)
-        await ctx.delay(1e-9)
+        await ctx.tick()
         values[name] = ctx.get(dut.value)
     return values
 
@@ -61,7 +61,10 @@ def test_without_counters_all_read_zero():
 
     async def testbench(ctx):  # there is not even a clock
         ctx.set(dut.counting, 1)
-        assert set((await _values(ctx, dut)).values()) == {0}
+        for index in range(len(NAMES)):
+            ctx.set(dut.select, index)
+            await ctx.delay(1e-9)
+            assert ctx.get(dut.value) == 0
 
     simulator = Simulator(dut)
     simulator.add_testbench(testbench)

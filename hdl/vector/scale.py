@@ -6,6 +6,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from weft.gen.isa import Rounding
+from weft.hdl.multiplier import Multiplier
 
 # Constant during an instruction and the same in every lane. double, float32: first rounding as in that mode. rounds: the second
 # rounding is not FLOOR; away: it takes halves away from zero. The *_b bits take operand B instead of the factor.
@@ -107,25 +108,32 @@ class Scale(wiring.Component):
         # x = (a + pre) << left, wrapping, and the choice of the other factors beside it.
         total = wire("c_total", 32, (self.a + factors.pre)[:32])
         left = wire("c_left", 5, Mux(control.left_b, self.b[:5], factors.left))
-        x, multiplier, right, y = advance(
-            wire("c_x", signed(32), (total << left)[:32].as_signed()),
-            wire("c_multiplier", signed(32), Mux(control.multiplier_b, self.b, factors.multiplier)),
-            wire("c_right", 6, Mux(control.right_b, self.b[:6], factors.right)),
-            wire("c_y", signed(32), self.b))
+        x = wire("c_x", signed(32), (total << left)[:32].as_signed())
+        multiplier = wire("c_multiplier", signed(32), Mux(control.multiplier_b, self.b, factors.multiplier))
+        right = wire("c_right", 6, Mux(control.right_b, self.b[:6], factors.right))
+        y = wire("c_y", signed(32), self.b)
 
         if self._float32:  # x to 24 significant bits; 2^31 - 1 becomes 2^31, hence one bit more
+            x, multiplier, right, y = advance(x, multiplier, right, y)
             below = wire("c_below_x", 31 - _SIGNIFICAND, Mux(control.float32, below_significand(x), 0))
             raised = wire("c_raised_x", signed(33), x + below[1:] + below[0])
-            x, multiplier, right, y = advance(
-                wire("c_x_single", signed(33), raised & ~cleared(x, below, control.float32)), multiplier, right, y)
+            x = wire("c_x_single", signed(33), raised & ~cleared(x, below, control.float32))
 
-        # p = x * multiplier from four products that fit 18 x 18 multipliers. |p| <= 2^62, so that 64 bits hold every sum.
-        x_high, x_low = wire("x_high", signed(17), x[16:].as_signed()), wire("x_low", signed(17), x[:16])
-        y_high, y_low = wire("y_high", signed(17), multiplier[16:].as_signed()), wire("y_low", signed(17), multiplier[:16])
-        high, cross_1, cross_2, low, right, y = advance(
-            wire("c_high", 32, (x_high * y_high)[:32]), wire("c_cross_1", signed(32), (x_high * y_low)[:32].as_signed()),
-            wire("c_cross_2", signed(32), (x_low * y_high)[:32].as_signed()), wire("c_low", 32, (x_low * y_low)[:32]), right, y)
-        cross = wire("cross", signed(33), cross_1 + cross_2)
+        # p = x * multiplier from four products that fit 18 x 18 multipliers, two stages each. |p| <= 2^62, so that 64 bits hold every sum.
+        halves = {"x_high": x[16:].as_signed(), "x_low": x[:16], "y_high": multiplier[16:].as_signed(), "y_low": multiplier[:16]}
+        halves = {name: wire(name, signed(17), half) for name, half in halves.items()}
+        into = int(self._float32)  # the stage that ends in the multipliers' input registers
+        for _ in range(2):
+            right, y = advance(right, y)
+
+        def product(name: str, a: str, b: str) -> Signal:
+            m.submodules[name] = multiplier = Multiplier(17, 17, inputs=True, output=True)
+            m.d.comb += [multiplier.a.eq(halves[a]), multiplier.b.eq(halves[b]), multiplier.a_enable.eq(self.step[into]),
+                         multiplier.b_enable.eq(self.step[into]), multiplier.p_enable.eq(self.step[into + 1])]
+            return wire(name, signed(32), multiplier.p[:32].as_signed())
+
+        high, low = product("high", "x_high", "y_high"), product("low", "x_low", "y_low")
+        cross = wire("cross", signed(33), product("cross_1", "x_high", "y_low") + product("cross_2", "x_low", "y_high"))
         p, right, y = advance(
             wire("c_p", signed(64), (Cat(low, high) + Cat(C(0, 16), cross).as_signed())[:64].as_signed()), right, y)
 

@@ -75,7 +75,7 @@ class ScratchpadWrite(Signature):
 class AccumulatorRead(Signature):
     """Read port of the accumulators for the vector unit: `data` (C x 32 bits) one LATENCY after valid and ready."""
 
-    LATENCY = 3
+    LATENCY = 4  # that of the scratchpad, and a cycle for the register in which the vector unit takes a line
 
     def __init__(self, config: Config) -> None:
         super().__init__({

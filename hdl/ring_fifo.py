@@ -1,4 +1,4 @@
-"""A short queue of wide entries in registers that do not move."""
+"""A short queue of wide entries that do not move, behind them a register."""
 
 from amaranth import Module, Mux, Signal
 from amaranth.hdl import ShapeLike
@@ -7,23 +7,23 @@ from amaranth.lib.wiring import In, Out
 
 
 class RingFifo(wiring.Component):
-    """First in, first out; an entry is written once, and a multiplexer picks the oldest.
+    """First in, first out; an entry is written once, and a multiplexer picks the oldest for the head, a register.
 
-    One entry in and one out each cycle. Latency 1 cycle. `i.ready`, `o.valid` and `level` come from registers, `o.payload` from a
-    multiplexer behind registers. Against `ShiftFifo` it saves the multiplexer in front of each entry: for wide entries.
+    One entry in and one out each cycle. Latency 2 cycles. All outputs come from registers. Against `ShiftFifo` it saves the
+    multiplexer in front of each entry: for wide entries. Holds `depth` entries and one in the head.
 
     Parameters
     ----------
     shape: of the payload.
-    depth: entries, 2 or more.
+    depth: entries without the head, 2 or more.
 
     Members
     -------
     i, o: streams of `shape`.
-    level: entries held.
+    level: entries held, without the head.
     """
 
-    LATENCY = 1
+    LATENCY = 2
 
     def __init__(self, shape: ShapeLike, depth: int) -> None:
         if not isinstance(depth, int) or depth < 2:
@@ -34,7 +34,7 @@ class RingFifo(wiring.Component):
 
     @property
     def depth(self) -> int:
-        """Entries."""
+        """Entries without the head."""
         return self._depth
 
     def elaborate(self, platform: object) -> Module:
@@ -42,9 +42,14 @@ class RingFifo(wiring.Component):
         m = Module()
         entries = [Signal(self._shape, name=f"entry_{n}", reset_less=True) for n in range(self._depth)]
         head, tail, push, pop = Signal(range(self._depth)), Signal(range(self._depth)), Signal(), Signal()
+        oldest, first, valid, free = Signal(self._shape), Signal(self._shape, reset_less=True), Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(self.level != self._depth), self.o.valid.eq(self.level != 0),
-            push.eq(self.i.valid & self.i.ready), pop.eq(self.o.valid & self.o.ready)]
+            self.i.ready.eq(self.level != self._depth), push.eq(self.i.valid & self.i.ready), free.eq(~valid | self.o.ready),
+            pop.eq((self.level != 0) & free), self.o.valid.eq(valid), self.o.payload.eq(first)]
+        with m.If(free):
+            m.d.sync += valid.eq(self.level != 0)
+        with m.If(pop):
+            m.d.sync += first.eq(oldest)
         m.d.sync += self.level.eq(self.level + push - pop)
         for pointer, moves in ((head, pop), (tail, push)):
             with m.If(moves):
@@ -55,5 +60,5 @@ class RingFifo(wiring.Component):
         with m.Switch(head):
             for n, entry in enumerate(entries):
                 with m.Case(n):
-                    m.d.comb += self.o.payload.eq(entry)
+                    m.d.comb += oldest.eq(entry)
         return m

@@ -1,6 +1,6 @@
 """The accumulators: two banks of C x 32-bit lines that the matrix stream adds to and the vector unit reads and writes."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.hdl import Assert
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -75,16 +75,16 @@ class Accumulators(wiring.Component):
                      self.writes.eq(banks[0].write.enable + banks[1].write.enable)]
 
         # The vector unit's data: out of a memory into a register, and to the unit, which is as wide as the array and not close by.
-        read_bank, comes, came = Signal(reset_less=True), Signal(), Signal()
-        data, given = Signal(32 * columns, reset_less=True), Signal(32 * columns, reset_less=True)
-        m.d.sync += [comes.eq(read_taken), came.eq(comes)]
+        read_bank, comes = Signal(reset_less=True), Signal(AccumulatorRead.LATENCY - 1)
+        m.d.sync += comes.eq(Cat(read_taken, comes))
         with m.If(read_taken):
             m.d.sync += read_bank.eq(read.address[-1])
-        with m.If(comes):
-            m.d.sync += data.eq(Mux(read_bank, banks[1].read.data, banks[0].read.data))
-        with m.If(came):
-            m.d.sync += given.eq(data)
-        m.d.comb += read.data.eq(given)
+        data = Mux(read_bank, banks[1].read.data, banks[0].read.data)
+        for stage, moves in enumerate(comes):
+            given, data = data, Signal(32 * columns, reset_less=True, name=f"data_{stage}")
+            with m.If(moves):
+                m.d.sync += data.eq(given)
+        m.d.comb += read.data.eq(data)
 
         self._add(m, banks, total_valid, total_address, total)
         return m

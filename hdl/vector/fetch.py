@@ -9,8 +9,8 @@ from weft.gen.isa import Source
 from weft.hdl.interfaces import AccumulatorRead, ScratchpadRead
 from weft.hdl.vector.iteration import iteration_layout, tag_layout
 
-_LATENCY = ScratchpadRead.LATENCY
-assert AccumulatorRead.LATENCY == _LATENCY, "operands from both memories travel together"
+_LATENCY = AccumulatorRead.LATENCY
+assert _LATENCY == ScratchpadRead.LATENCY + 1, "lines from the scratchpad go through a register here, then both travel together"
 _SIGNED_BYTES = (Source.INT8, Source.SPLAT_INT8)
 _SPLAT_BYTE = (Source.SPLAT_INT8, Source.SPLAT_UINT8)
 
@@ -21,7 +21,7 @@ class OperandFetch(wiring.Component):
     A port that grants earlier than the other is not asked again until then, so one register for each operand is enough. Two operands
     from the accumulators take two cycles. Requests start only in cycles with `go`; since the memories answer after a fixed time,
     `go` as many cycles later (`move`) is the enable of everything behind: whoever takes `go` away must still take what moves
-    in `_LATENCY` cycles more.
+    in `MOVE_LATENCY` cycles more.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ class OperandFetch(wiring.Component):
     scratchpad_a, scratchpad_b, accumulator: read ports. A request may be taken back in a cycle without `go`.
     """
 
+    MOVE_LATENCY = _LATENCY  # cycles from `go` to `move`
     LATENCY = _LATENCY + 1
 
     def __init__(self, config: Config) -> None:
@@ -73,9 +74,15 @@ class OperandFetch(wiring.Component):
             accumulator.address.eq(Mux(head.a.line & ~done["a"], head.a.address, head.b.address)[: len(accumulator.address)]),
             self.entered.eq(active & granted["a"] & granted["b"]), self.iterations.ready.eq(self.entered)]
 
-        # What was granted comes back after the memories' latency, whatever happens meanwhile.
+        # What was granted comes back after the memories' latency, whatever happens meanwhile. A line from the scratchpad is aligned late
+        # in its cycle, and kept as it is until it is widened in the next.
         move, valid, tag = self.go, self.entered, head.tag
+        kept = {name: Signal(8 * self._config.line_bytes, name=f"kept_{name}", reset_less=True) for name in ("a", "b")}
         for stage in range(_LATENCY):
+            if stage == ScratchpadRead.LATENCY:
+                for name, port in (("a", self.scratchpad_a), ("b", self.scratchpad_b)):
+                    with m.If(taken[name]):
+                        m.d.sync += kept[name].eq(port.data)
             previous = (move, valid, taken["a"], taken["b"])
             move, valid, taken["a"], taken["b"] = following = tuple(
                 Signal(name=f"{name}_{stage}") for name in ("move", "entered", "taken_a", "taken_b"))
@@ -88,10 +95,10 @@ class OperandFetch(wiring.Component):
         with m.If(move):
             m.d.sync += self.valid.eq(valid)
         # Operands may arrive one by one, but none of the next iteration before the last of this one.
-        for name, source, port in (("a", self.a_source, self.scratchpad_a), ("b", self.b_source, self.scratchpad_b)):
+        for name, source in (("a", self.a_source), ("b", self.b_source)):
             lanes = Signal(data.ArrayLayout(signed(32), self._config.lanes), name=f"lanes_{name}", reset_less=True)
             with m.If(taken[name] | (valid & (source == Source.NONE))):
-                m.d.sync += [lanes[n].eq(lane) for n, lane in enumerate(self._widen(m, name, source, port.data))]
+                m.d.sync += [lanes[n].eq(lane) for n, lane in enumerate(self._widen(m, name, source, kept[name]))]
             m.d.comb += getattr(self, name).eq(lanes)
         last = Signal(tag_layout(self._config), name="tag_last", reset_less=True)
         with m.If(valid):

@@ -10,7 +10,8 @@ from weft.hdl.mem.sram import Sram
 class Table(wiring.Component):
     """Replaces a value by the entry at its low 8 bits, or passes it on.
 
-    An entry that is looked up in the very cycle in which it is written gives an undefined result (of that iteration only).
+    An entry that is looked up in the very cycle in which it is written gives an undefined result (of that iteration only); no
+    program depends on it (`gen/isa.py`, VECTOR).
 
     Members
     -------
@@ -34,13 +35,11 @@ class Table(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m = Module()
-        m.submodules.memory = memory = Sram(depth=self.ENTRIES, width=32)
+        m.submodules.memory = memory = Sram(depth=self.ENTRIES, width=32, drops_collisions=True)
         passed = Signal(signed(32), reset_less=True)
-        collides = Signal()
         m.d.comb += [
             memory.write.enable.eq(self.enable), memory.write.address.eq(self.address), memory.write.data.eq(self.data),
-            collides.eq(self.enable & (self.address == self.z[:8])),
-            memory.read.enable.eq(self.step & self.use & ~collides), memory.read.address.eq(self.z[:8]),
+            memory.read.enable.eq(self.step & self.use), memory.read.address.eq(self.z[:8]),
             self.result.eq(Mux(self.use, memory.read.data, passed).as_signed())]
         with m.If(self.step & ~self.use):
             m.d.sync += passed.eq(self.z)

@@ -26,7 +26,7 @@ class VectorUnit(wiring.Component):
 
     An instruction is taken when the one before has written everything; set-up instructions take one cycle. A VECTOR of n iterations
     takes n + `overhead` cycles when memories are ready (a cycle more for each iteration with both operands from the accumulators).
-    When results cannot be written, requests stop, and the lanes `ScratchpadRead.LATENCY` cycles later: what was requested before
+    When results cannot be written, requests stop, and the lanes `OperandFetch.MOVE_LATENCY` cycles later: what was requested before
     still has room, so no operand ever waits in the lanes and nothing combinational spans them.
 
     Illegal combinations are found before any access, in this order: ILLEGAL_OPERAND (lanes > C; a reduction without a reducing
@@ -67,7 +67,7 @@ class VectorUnit(wiring.Component):
         m.submodules.fetch = fetch = OperandFetch(config)
         m.submodules.parameters = parameters = ParameterSets(config)
         m.submodules.lanes = lanes = LanePipeline(config)
-        m.submodules.results = results = RingFifo(result_layout(config), _RESULTS + ScratchpadRead.LATENCY)
+        m.submodules.results = results = RingFifo(result_layout(config), _RESULTS + OperandFetch.MOVE_LATENCY)
         m.submodules.write_back = write_back = WriteBack(config)
 
         # -- taking instructions ---------------------------------------------------------------------

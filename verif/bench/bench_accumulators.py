@@ -206,7 +206,7 @@ async def held_requests_against_the_stream(dut) -> None:
             streamed[line] = cycle
             totals[cycle + 2] = line, _add(contents[line] if add else 0, term)
         if taken_read:
-            shown[cycle + 3] = contents[read_line]
+            shown[cycle + AccumulatorRead.LATENCY] = contents[read_line]
         for name, asked, done in (("read", reading is not None, taken_read), ("write", writing is not None, written)):
             waits[name] += asked and not done
             taken[name] += done

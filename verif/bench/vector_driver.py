@@ -13,8 +13,7 @@ from weft.hdl.interfaces import AccumulatorRead, ScratchpadRead
 from weft.verif.bench.rounding_model import LOW
 from weft.verif.bench.vector_programs import Instructions
 
-LATENCY = ScratchpadRead.LATENCY
-assert AccumulatorRead.LATENCY == LATENCY
+LATENCY = {"a": ScratchpadRead.LATENCY, "b": ScratchpadRead.LATENCY, "accumulator_read": AccumulatorRead.LATENCY}
 
 
 class VectorDriver:
@@ -33,7 +32,7 @@ class VectorDriver:
         self.cycles, self.iterations, self.states, self.pc = 0, 0, Counter(), 0
         self.taken_at: list[int] = []
         self.retired_at: list[int] = []
-        self.answers = {name: deque([None] * LATENCY) for name in ("a", "b", "accumulator_read")}
+        self.answers = {name: deque([None] * latency) for name, latency in LATENCY.items()}
 
     async def reset(self) -> None:
         dut = self.dut

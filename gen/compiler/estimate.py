@@ -7,7 +7,7 @@ from weft.gen.compiler.builder import Emitted
 from weft.gen.config import Config
 from weft.gen.isa import Rounding, Unit
 
-VECTOR_OVERHEAD, MATRIX_OVERHEAD, SETUP = 16, 4, 1
+VECTOR_OVERHEAD, MATRIX_OVERHEAD, SETUP = 21, 4, 1
 
 # The sequential machine: what its microprogram takes, with a memory that answers after 64 cycles.
 DECODE = 690  # an instruction without what it does

@@ -31,8 +31,8 @@ def writable(register: csr.Register, config: Config) -> int:
 class CsrBank(wiring.Component):
     """Registers on AXI4-Lite.
 
-    One write and one read at a time, answered 2 (write) and 3 (read) cycles after its last part was accepted. SLVERR for addresses without a
-    register, for writes to read-only ones, and for writes to program and window registers while a program runs; such a write
+    One write and one read at a time, a write answered 2 and a read 3 cycles after its last part was accepted. SLVERR for addresses without
+    a register, for writes to read-only ones, and for writes to program and window registers while a program runs; such a write
     changes nothing. The two low address bits are ignored; write strobes are obeyed.
 
     Members

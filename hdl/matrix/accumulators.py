@@ -21,7 +21,8 @@ class Accumulators(wiring.Component):
 
     The vector unit's ports take what the stream leaves: a read waits while the stream reads from its bank, a write while the stream
     writes to its bank, and each also waits while the other side touches the very line in that cycle, the read already while the write
-    of its line waits. `ready` never depends on the port's own `valid`. Data are valid `AccumulatorRead.LATENCY` cycles after the read was taken and stay until the next.
+    of its line waits. `ready` never depends on the port's own `valid`. Data are valid `AccumulatorRead.LATENCY` cycles after the read
+    was taken and stay until the next.
 
     Contents are undefined at power-up.
 

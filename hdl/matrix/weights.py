@@ -57,9 +57,12 @@ class WeightLoader(wiring.Component):
         stored = Signal(range(depth // rows + 1))
         m.d.sync += stored.eq(stored + arrived - start)
 
-        # Shadow registers: occupied from the start of a tile until its swap has passed the right end of the rows.
+        # Shadow registers: occupied from the start of a tile until its swap has passed the right end of the rows. Row 0 is written two
+        # cycles after the start, and a vector taken in the cycle of the start enters the array later than that.
+        assert ScratchpadRead.LATENCY == 3, "`ready` begins with the start of a tile"
         occupied, passing = Signal(), Signal(range(self._config.array.columns))
-        m.d.comb += [start.eq((stored != 0) & ~occupied & (passing == 0)), self.loaded.eq(start), self.ready.eq(occupied)]
+        m.d.sync += start.eq((stored != 0) & ~occupied & ~start & (passing <= 1))
+        m.d.comb += [self.loaded.eq(start), self.ready.eq(occupied | start)]
         with m.If(start):
             m.d.sync += occupied.eq(1)
         with m.If(self.swap):

@@ -16,8 +16,8 @@ class ReadStage(wiring.Component):
     """From the registered read data of all memories to the `line_bytes` bytes that one client asked for.
 
     `take` in cycle t stores what was asked for, and follows it through t + 1, in which the memories read, and t + 2, in which their data
-    go into registers; in t + 3 the lines are on `even` and `odd`, and the bytes on `data`. In other cycles `data` is zero. The choice stands behind the
-    register because a block RAM's output comes late in the cycle (5.8 ns on ECP5): client registers are to follow.
+    go into registers; in t + 3 the lines are on `even` and `odd`, and the bytes on `data`. In other cycles `data` is zero. The choice
+    stands behind the register because a block RAM's output comes late in the cycle (5.8 ns on ECP5): client registers are to follow.
 
     Parameters
     ----------

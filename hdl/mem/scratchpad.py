@@ -87,9 +87,11 @@ class Scratchpad(wiring.Component):
         for half in (EVEN, ODD):
             for bank, sram in enumerate(srams[half]):
                 position = half * config.scratchpad.banks + bank
-                address, data, enable = (Signal.like(getattr(sram.write, name), reset_less=name != "enable", name=f"write_{name}_{position}")
-                                         for name in ("address", "data", "enable"))
-                m.d.comb += [sram.write.address.eq(address), sram.write.data.eq(data), sram.write.enable.eq(enable)]
+                write = sram.write
+                address = Signal.like(write.address, reset_less=True, name=f"write_address_{position}")
+                data = Signal.like(write.data, reset_less=True, name=f"write_data_{position}")
+                enable = Signal.like(write.enable, name=f"write_enable_{position}")
+                m.d.comb += [write.address.eq(address), write.data.eq(data), write.enable.eq(enable)]
                 m.d.sync += enable.eq(0)
                 for stage in (second, first):
                     with m.If(stage.memories[position]):

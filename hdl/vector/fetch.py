@@ -63,7 +63,8 @@ class OperandFetch(wiring.Component):
             taken[name], granted[name] = Signal(name=f"taken_{name}"), Signal(name=f"granted_{name}")
             free = ~lines["a"] if name == "b" else 1  # A goes first at the accumulators
             m.d.comb += [
-                port.address.eq(operand.address), port.touches.eq(operand.touches), port.valid.eq(active & ~done[name] & operand.scratchpad),
+                port.address.eq(operand.address), port.touches.eq(operand.touches),
+                port.valid.eq(active & ~done[name] & operand.scratchpad),
                 lines[name].eq(active & ~done[name] & operand.line),
                 taken[name].eq((port.valid & port.ready) | (lines[name] & free & accumulator.ready)),
                 granted[name].eq(done[name] | taken[name] | ~(operand.scratchpad | operand.line))]

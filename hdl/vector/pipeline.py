@@ -38,7 +38,8 @@ class LanePipeline(wiring.Component):
         self._config = config
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
-            "load": In(1), "count": In(7), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")), "reduces": In(1),
+            "load": In(1), "count": In(7), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")),
+            "reduces": In(1),
             "factors": In(data.ArrayLayout(Factors, config.lanes)),
             "move": In(1), "valid": In(1), "tag": In(tag_layout(config)), "a": In(lanes), "b": In(lanes),
             "table_write": In(1), "table_address": In(range(Table.ENTRIES)), "table_data": In(signed(32)),

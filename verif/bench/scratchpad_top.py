@@ -2,7 +2,7 @@
 
 from amaranth import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Signature
+from amaranth.lib.wiring import Out, Signature
 
 from weft.gen.config import Config
 from weft.hdl.mem.lines import touched
@@ -16,8 +16,8 @@ class ScratchpadTop(wiring.Component):
         self._config, self._inner = config, Scratchpad(config)
         members = dict(self._inner.signature.members)
         for name in READERS + WRITERS:
-            port = members[name].signature
-            members[name] = In(Signature({key: member for key, member in port.members.items() if key != "touches"}))
+            port = members[name].signature  # as seen from inside the scratchpad
+            members[name] = Out(Signature({key: member for key, member in port.members.items() if key != "touches"}))
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:

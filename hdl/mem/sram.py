@@ -146,7 +146,7 @@ class Rom(wiring.Component):
 
     def __init__(self, contents: Sequence[int], *, width: int) -> None:
         if not contents or not all(0 <= word < 1 << width for word in contents):
-            raise ValueError(f"Rom contents: must be one or more words of {width} bits")
+            raise ValueError(f"Rom contents={list(contents)[:4]!r} ..: must be one or more words of {width} bits")
         self._contents, self._width = tuple(contents), width
         super().__init__({"enable": In(1), "address": In(ceil_log2(len(contents))), "data": Out(width)})
 

@@ -32,7 +32,7 @@ class SequentialMachine(wiring.Component):
     Members
     -------
     axil: from the host. read, write: to memory. irq: interrupt line.
-    unit, running, pc: what is performed in this cycle, for traces.
+    state_0 .. state_3, pc: for traces: state of each unit (RUN or IDLE), and the program counter of the one that runs.
     """
 
     def __init__(self, config: Config) -> None:

@@ -39,28 +39,28 @@ class Op(enum.IntEnum):
     LEFT = 12  # A:Q left by X modulo 64
     MULTIPLY = 13  # A:Q = Q * X, signed
     FIELD = 14  # A = the next 32 - argument bits of Q, sign-extended with argument bit 5; where Q ends, X follows
-    NORMALISE = 35  # A:Q left until its two highest bits differ, at most 63 times
-    LOAD_STEPS = 36  # A = 63 - how often NORMALISE, the last serial operation, shifted
-    INDEX = 15  # I = low bits of A
-    READ = 16  # the local memory reads the word around byte X
-    LOAD_WORD = 17  # A = that word
-    LOAD_BYTE = 18  # A = that byte, sign-extended with argument bit 0
-    WRITE_WORD = 19  # local memory at byte X, a multiple of 4: A
-    WRITE_BYTE = 20  # local memory at byte X: low byte of A
-    JUMP = 21  # to `target` if the word's condition holds
-    CALL = 22  # to `target`; two levels deep
-    RETURN = 23
-    SWITCH = 24  # to `target`, a multiple of 16, plus low 4 bits of A
-    BUS_READ = 25  # begin to read the beat at bus address X; argument bit 0: AXI identifier
-    BUS_TAKE = 26  # A = the beat that came; sets the response. Needs READ_VALID
-    BUS_WRITE = 27  # begin to write A to bus address X; A must stay until BUS_ANSWER
-    BUS_ANSWER = 28  # take the answer to the write; sets the response. Needs WRITE_DONE
-    LOAD_RESPONSE = 29  # A = the response
-    STREAM = 30  # a parameter of the matrix stream, `matrix_stream.Parameter`, is A; one of them starts it
-    WEIGHTS = 31  # A into the array's shadow rows that the argument's bits name
-    LOAD_POSITION = 32  # A = address of the position at which the stream ended
-    EVENT = 33  # argument bits: see `Event`
-    TRACE = 34  # what the trace ports show: argument: unit, bit 2 set: it runs; program counter: A
+    NORMALISE = 15  # A:Q left until its two highest bits differ, at most 63 times
+    LOAD_STEPS = 16  # A = 63 - how often NORMALISE, the last serial operation, shifted
+    INDEX = 17  # I = low bits of A
+    READ = 18  # the local memory reads the word around byte X
+    LOAD_WORD = 19  # A = that word
+    LOAD_BYTE = 20  # A = that byte, sign-extended with argument bit 0
+    WRITE_WORD = 21  # local memory at byte X, a multiple of 4: A
+    WRITE_BYTE = 22  # local memory at byte X: low byte of A
+    JUMP = 23  # to `target` if the word's condition holds
+    CALL = 24  # to `target`; two levels deep
+    RETURN = 25
+    SWITCH = 26  # to `target`, a multiple of 16, plus low 4 bits of A
+    BUS_READ = 27  # begin to read the beat at bus address X; argument bit 0: AXI identifier
+    BUS_TAKE = 28  # A = the beat that came; sets the response. Needs READ_VALID
+    BUS_WRITE = 29  # begin to write A to bus address X; A must stay until BUS_ANSWER
+    BUS_ANSWER = 30  # take the answer to the write; sets the response. Needs WRITE_DONE
+    LOAD_RESPONSE = 31  # A = the response
+    STREAM = 32  # a parameter of the matrix stream, `matrix_stream.Parameter`, is A; one of them starts it
+    WEIGHTS = 33  # A into the array's shadow rows that the argument's bits name
+    LOAD_POSITION = 34  # A = address of the position at which the stream ended
+    EVENT = 35  # argument bits: see `Event`
+    TRACE = 36  # what the trace ports show: argument: unit, bit 2 set: it runs; program counter: A
 
 
 class Event(enum.IntFlag):
@@ -88,8 +88,8 @@ class Condition(enum.IntEnum):
     BAD_ACCUMULATOR = 10
 
 
-RESPONSE_BAD = 2  # bit value: SLVERR and DECERR have it
 INVERT = 16
+RESPONSE_BAD = 2  # the bit that SLVERR and DECERR have and the good responses do not
 SERIAL = (Op.RIGHT, Op.LEFT, Op.MULTIPLY, Op.FIELD, Op.NORMALISE)
 
 # The body of a word, by kind of operation.

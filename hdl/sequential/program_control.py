@@ -5,7 +5,7 @@ from weft.gen.config import Config
 from weft.gen.isa import Cause, Unit
 from weft.hdl.interfaces import ID_FETCH
 from weft.hdl.sequential.assembler import Assembler
-from weft.hdl.sequential.operations import Condition, Event, Op
+from weft.hdl.sequential.operations import RESPONSE_BAD, Condition, Event, Op
 from weft.hdl.sequential.registers import HOST_WORDS
 
 RUNS = 4  # bit of TRACE's argument
@@ -93,7 +93,7 @@ def fetch(p: Assembler) -> None:
         p.op(Op.BUS_TAKE)
         p.store(f"word+{n}")
         p.op(Op.LOAD_RESPONSE)
-        p.and_(2)
+        p.and_(RESPONSE_BAD)
         p.jump_unless(Condition.ZERO, "program response")
         if n < 3:
             p.increase("bus", 4)

@@ -6,7 +6,7 @@ from weft.gen.isa import Cause
 from weft.hdl.dma.rows import DRAM_LINE_BITS
 from weft.hdl.interfaces import ID_LOAD
 from weft.hdl.sequential.assembler import Assembler
-from weft.hdl.sequential.operations import Condition, Op
+from weft.hdl.sequential.operations import RESPONSE_BAD, Condition, Op
 from weft.hdl.sequential.program_control import (
     RESPONSE_TO_READ_CAUSE,
     RESPONSE_TO_WRITE_CAUSE,
@@ -148,7 +148,7 @@ def _response(p: Assembler, to_cause: int) -> None:
     p.load("bad")
     p.jump_unless(Condition.ZERO, good)
     p.op(Op.LOAD_RESPONSE)
-    p.and_(2)
+    p.and_(RESPONSE_BAD)
     p.jump_if(Condition.ZERO, good)
     p.op(Op.LOAD_RESPONSE)
     p.add(to_cause)

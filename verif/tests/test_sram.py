@@ -6,7 +6,7 @@ import pytest
 from amaranth.hdl import Fragment, Module
 from amaranth.sim import Simulator
 
-from weft.hdl.mem.sram import SinglePortSram, Sram
+from weft.hdl.mem.sram import Rom, SinglePortSram, Sram
 
 
 def _run(dut, testbench):
@@ -76,12 +76,12 @@ def test_different_words_do_not_collide():
 @pytest.mark.parametrize(("kind", "parameters"), [
     (Sram, {"depth": 0, "width": 8}), (Sram, {"depth": 32, "width": 0}), (Sram, {"depth": 32, "width": 8, "granularity": 3}),
     (Sram, {"depth": 32, "width": 8, "granularity": 0}), (SinglePortSram, {"depth": 0, "width": 8}),
-    (SinglePortSram, {"depth": 32, "width": 12})])
+    (SinglePortSram, {"depth": 32, "width": 12}), (Rom, {"contents": [], "width": 8}), (Rom, {"contents": [256], "width": 8})])
 def test_illegal_parameters_are_named(kind, parameters):
     class Unused(kind):
         _MustUse__silence = True  # amaranth warns of components that are never elaborated
 
-    with pytest.raises(ValueError, match=rf"^{kind.__name__} (depth|width|granularity)="):
+    with pytest.raises(ValueError, match=rf"^{kind.__name__} (depth|width|granularity|contents)="):
         Unused(**parameters)
 
 
@@ -116,3 +116,20 @@ def test_a_platform_may_have_a_memory_of_its_own():
     dut, platform = SinglePortSram(depth=32, width=8), Platform()
     Fragment.get(dut, platform)
     assert platform.seen is dut
+
+
+def test_rom_gives_its_contents_and_holds_them():
+    contents = [random.Random(1).getrandbits(24) for _ in range(33)]
+    dut = Rom(contents, width=24)
+
+    async def testbench(ctx):
+        for address in (*range(len(contents)), 7, 3):
+            ctx.set(dut.enable, 1)
+            ctx.set(dut.address, address)
+            await ctx.tick()
+            ctx.set(dut.enable, 0)
+            ctx.set(dut.address, 0)
+            await ctx.tick()
+            assert ctx.get(dut.data) == contents[address]
+
+    _run(dut, testbench)

@@ -2,7 +2,7 @@
 
 from weft.gen import isa
 from weft.gen.config import Config
-from weft.hdl.sequential import program_control, program_vector
+from weft.hdl.sequential import program_control, program_fetch, program_operand
 from weft.hdl.sequential.assembler import Assembler
 from weft.hdl.sequential.program_dma import dma
 from weft.hdl.sequential.program_matrix import gather, matmul
@@ -13,13 +13,13 @@ def microprogram(config: Config) -> list[int]:
     """Words for the sequencer, the first of them at address 0."""
     p = Assembler()
     program_control.names(p)
-    program_vector.names(p)
+    program_operand.names(p)
     program_control.entry(p)
     program_control.start(p, config)
-    program_control.fetch(p)
-    program_control.decode(p)
+    program_fetch.fetch(p)
+    program_fetch.decode(p)
     for instruction in isa.INSTRUCTIONS:
-        program_control.fields(p, instruction)
+        program_fetch.fields(p, instruction)
         if instruction.unit == isa.CONTROL:
             program_control.halt(p)
         else:

@@ -1,14 +1,11 @@
 """MATMUL in microcode: loops over folds around the matrix stream."""
 
-from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause
 from weft.hdl.sequential.assembler import Assembler
 from weft.hdl.sequential.matrix_stream import Parameter
 from weft.hdl.sequential.operations import Condition, Op
 from weft.hdl.sequential.program_control import fail_unit
-
-ADDRESS_MASK = (1 << isa.ADDRESS_BITS) - 1
 
 
 def matmul(p: Assembler, config: Config) -> None:

@@ -115,6 +115,29 @@ class Table(Node):
 
 
 @dataclasses.dataclass(frozen=True)
+class Piece:
+    """Elements of input number `input` and where they go.
+
+    `target[i]`: positions in the output along its axis i (height, width, channels); `source[i]`: for each of them the position in
+    the input along its axis `axes[i]`. Every combination of the three is copied.
+    """
+
+    input: int
+    target: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    source: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+    axes: tuple[int, int, int] = (0, 1, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrange(Node):
+    """Moves elements unchanged: padding, concatenation, transposition, slices, nearest neighbours. `fill` is the held value of elements
+    that no piece gives; pieces do not overlap."""
+
+    pieces: tuple[Piece, ...]
+    fill: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class MaxPool(Node):
     """Maximum over the taps inside the image, then clip to low..high."""
 

@@ -1,15 +1,19 @@
 """Random integer networks over every operator, for tests of compiler, golden machine and RTL."""
 
+import math
+
 import numpy as np
 
 from weft.gen.graph import (
     Add,
+    Arrange,
     AveragePool,
     Conv,
     Graph,
     MaxPool,
     Multiply,
     Node,
+    Piece,
     Rescale,
     Reshape,
     Scale,
@@ -20,6 +24,7 @@ from weft.gen.graph import (
 from weft.gen.isa import Rounding
 
 Shape = tuple[int, int, int]
+MOST_WINDOW = 4096  # bytes that one window covers
 
 
 class RandomNetwork:
@@ -69,7 +74,7 @@ class RandomNetwork:
     # -- operators --------------------------------------------------------------------------------------
     def _append(self, source: str) -> str:
         height, width, _ = self.tensors[source].shape
-        choices = [self._conv, self._conv, self._conv, self._rescale, self._table, self._multiply]
+        choices = [self._conv, self._conv, self._conv, self._rescale, self._table, self._multiply, self._gather, self._concatenate]
         if height * width > 1:
             choices += [self._max_pool, self._average_pool]
         if self._partners(source):
@@ -133,10 +138,13 @@ class RandomNetwork:
         return name
 
     def _multiply(self, source: str) -> str:
-        """With another tensor, or with the source's own mean as squeeze-and-excitation does."""
+        """With another tensor, or with the source's own mean as squeeze-and-excitation does: a window over the whole image, which has
+        to fit on chip."""
         shape, partners = self.tensors[source].shape, self._partners(source)
         if partners and self.rng.random() < 0.7:
             partner = partners[self._int(0, len(partners) - 1)]
+        elif math.prod(shape) > MOST_WINDOW:
+            return self._table(source)
         else:
             partner = self._tensor(self._name(), (1, 1, shape[2]))
             self.nodes.append(AveragePool(name=partner, source="MEAN", inputs=(source,), output=partner, kernel=shape[:2],
@@ -146,6 +154,53 @@ class RandomNetwork:
         self.nodes.append(Multiply(
             name=name, source="MUL", inputs=(source, partner), output=name, zero_point=self.tensors[name].zero_point, low=low, high=high,
             scale=Scale(multiplier=self._int(1 << 30, (1 << 31) - 1), right=31 + self._int(4, 7), rounding=Rounding.DOUBLE)))
+        return name
+
+    def _gather(self, source: str) -> str:
+        """Every element from anywhere along its axes, axes in any order; some are left out and filled."""
+        axes = tuple(int(axis) for axis in self.rng.permutation(3)) if self.rng.random() < 0.5 else (0, 1, 2)
+        targets, sources, shape = [], [], []
+        for axis in axes:
+            size = self.tensors[source].shape[axis]
+            match self._int(0, 3):
+                case 0:  # with a border
+                    before, after = self._int(0, 3), self._int(0, 3)
+                    positions, chosen, length = range(before, before + size), range(size), before + size + after
+                case 1:  # some neighbours, forwards or backwards
+                    first, last = sorted(self.rng.integers(0, size, 2).tolist())
+                    chosen = range(first, last + 1)[:: 1 if self.rng.random() < 0.5 else -1]
+                    positions, length = range(len(chosen)), len(chosen)
+                case 2:  # nearest neighbours
+                    length = self._int(1, 2 * size)
+                    positions, chosen = range(length), [place * size // length for place in range(length)]
+                case _:
+                    positions, chosen, length = range(size), range(size), size
+            targets.append(tuple(positions))
+            sources.append(tuple(chosen))
+            shape.append(length)
+        name = self._tensor(self._name(), (shape[0], shape[1], shape[2]))
+        piece = Piece(0, (targets[0], targets[1], targets[2]), (sources[0], sources[1], sources[2]), axes)  # type: ignore[arg-type]
+        self.nodes.append(Arrange(name=name, source="GATHER", inputs=(source,), output=name, pieces=(piece,), fill=self._int(-128, 127)))
+        return name
+
+    def _concatenate(self, source: str) -> str:
+        """With any tensor that has two sizes in common, or with itself."""
+        shape = self.tensors[source].shape
+        axis = self._int(0, 2)
+        fitting = [name for name, tensor in self.tensors.items()
+                   if all(tensor.shape[other] == shape[other] for other in range(3) if other != axis)]
+        partner = fitting[self._int(0, len(fitting) - 1)]
+        pieces, start = [], 0
+        for index, part in enumerate((source, partner)):
+            whole = [tuple(range(size)) for size in self.tensors[part].shape]
+            target = list(whole)
+            target[axis] = tuple(range(start, start + len(whole[axis])))
+            start += len(whole[axis])
+            pieces.append(Piece(index, (target[0], target[1], target[2]), (whole[0], whole[1], whole[2])))
+        size = list(shape)
+        size[axis] = start
+        name = self._tensor(self._name(), (size[0], size[1], size[2]))
+        self.nodes.append(Arrange(name=name, source="CONCATENATION", inputs=(source, partner), output=name, pieces=tuple(pieces)))
         return name
 
     def _table(self, source: str) -> str:

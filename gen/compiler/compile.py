@@ -76,7 +76,7 @@ class Compilation:
         bands = []
         for index, first in enumerate(range(0, height, rows)):
             last = min(first + rows, height) - 1
-            inputs = tuple(self._operand(step, name, index, input_rows(node, self.simple.tensors[name], first, last))
+            inputs = tuple(self._operand(step, name, index, input_rows(self.simple, node, name, first, last))
                            for name in node.inputs)
             bands.append(Band(inputs, self._operand(step, node.output, index, (first, last)), first, last))
         return bands

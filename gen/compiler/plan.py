@@ -3,22 +3,26 @@
 import dataclasses
 
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
+from weft.gen.compiler.lower.arrange import rows_needed
 from weft.gen.compiler.memory import Buffer, place
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Node, Softmax, Tensor
+from weft.gen.graph import Add, Arrange, AveragePool, Conv, Graph, MaxPool, Node, Softmax
 
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
 
 
-def input_rows(node: Node, source: Tensor, first: int, last: int) -> tuple[int, int]:
-    """Rows of input `source` that output rows first .. last need; padding rows included (may be negative)."""
+def input_rows(simple: Simplified, node: Node, name: str, first: int, last: int) -> tuple[int, int]:
+    """Rows of input `name` that output rows first .. last of a node need; padding rows included (may be negative)."""
+    if isinstance(node, Arrange):
+        positions = {index for index, other in enumerate(node.inputs) if simple.root[other] == simple.root[name]}
+        return rows_needed(node, positions, first, last)
     if isinstance(node, Conv):
         top, reach = node.padding[0], (node.weights.shape[1] - 1) * node.dilation[0]
     elif isinstance(node, MaxPool | AveragePool):
         top, reach = node.padding[0], node.kernel[0] - 1
-    elif source.shape[0] == 1:
+    elif simple.tensors[name].shape[0] == 1:
         return 0, 0  # of one row, or the same for all rows
     else:
         return first, last
@@ -86,9 +90,10 @@ class Planner:
         halo = self.halo.get(name, Halo())
         if name == node.output:
             return Layout(tensor, self.config.line_bytes, aligned=True, rows=min(output_rows, tensor.shape[0]))
-        first, last = input_rows(node, tensor, 0, output_rows - 1)
+        height = self.simple.tensors[node.output].shape[0]
+        ends = (input_rows(self.simple, node, name, first, min(first + output_rows, height) - 1) for first in range(0, height, output_rows))
         side = Halo(0, halo.left, 0, halo.right)
-        return Layout(tensor, self.config.line_bytes, side, True, rows=last - first + 1)
+        return Layout(tensor, self.config.line_bytes, side, True, rows=max(last - first + 1 for first, last in ends))
 
     def plan(self) -> Plan:
         """Spill as little as needed, largest tensors at the fullest step first."""

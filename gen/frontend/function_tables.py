@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from weft.gen.frontend.ends import UNSIGNED_OFFSET
 from weft.gen.frontend.gemmlowp import (
     divide_by_power,
     logistic,
@@ -34,8 +35,9 @@ def float_table(function: Callable[[np.ndarray], np.ndarray], x: Tensor, y: Tens
     """round(function(real) * (1 / scale)) in float32, halves away from zero: TFLite's look-up tables."""
     real = np.float32(x.scale) * np.array([held - x.zero_point for held in HELD], dtype=np.float32)
     scaled = (function(real) * (np.float32(1) / np.float32(y.scale))).astype(np.float64)
-    rounded: np.ndarray = np.clip(np.copysign(np.floor(np.abs(scaled) + 0.5), scaled) + y.zero_point, -128, 127)
-    return rounded.astype(np.int8)
+    rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled)
+    held: np.ndarray = np.clip(rounded + y.zero_point, -128, 127)
+    return held.astype(np.int8)
 
 
 def _fixed_point(function: Callable[[int, int], int], bits: int, x: Tensor, y: Tensor) -> np.ndarray:
@@ -118,3 +120,12 @@ def hard_swish_table(x: Tensor, y: Tensor) -> np.ndarray:
         return divide_by_power(high, -output_shift)
 
     return tabulate(result, x, y)
+
+
+def concatenation_table(x: Tensor, y: Tensor) -> np.ndarray:
+    """LiteRT's ConcatenationWithScaling of uint8: round(q * scale + bias) in float32, halves away from zero."""
+    scale = np.float32(x.scale) * (np.float32(1) / np.float32(y.scale))
+    bias = np.float32(-(x.zero_point + UNSIGNED_OFFSET)) * scale
+    values = (np.array([held + UNSIGNED_OFFSET for held in HELD], dtype=np.float32) * scale + bias).astype(np.float64)
+    held: np.ndarray = np.clip(np.copysign(np.floor(np.abs(values) + 0.5), values) + y.zero_point, -128, 127)
+    return held.astype(np.int8)

@@ -37,6 +37,9 @@ class TfliteContext:
         present = position < len(operator.inputs) and operator.inputs[position] >= 0
         return self.model.tensors[operator.inputs[position]] if present else None
 
+    def outputs(self, operator: FileOperator) -> list[FileTensor]:
+        return [self.model.tensors[index] for index in operator.outputs]
+
     def output(self, operator: FileOperator) -> FileTensor:
         require(len(operator.outputs) == 1, f"{len(operator.outputs)} outputs")
         return self.model.tensors[operator.outputs[0]]
@@ -52,7 +55,6 @@ class TfliteContext:
         """The graph's tensor for an activation of one of the types `kinds`, by default those that the engine computes with."""
         kinds = kinds or self.kinds
         require(source.data is None, f"operand {source.name!r} is a constant")
-        require(source.name not in self.padded, f"operand {source.name!r} comes from PAD, which only convolutions can take in")
         return self.builder.tensor(self.describe(source, kinds))
 
     @staticmethod
@@ -75,6 +77,18 @@ class TfliteContext:
         """The graph's tensor, and the padding that a PAD in front of a convolution adds to it."""
         inner, extra = self.padded.get(source.name, (source, (0, 0, 0, 0)))
         return self.activation(inner), extra
+
+    def before_view(self, result: Tensor, shape: tuple[int, int, int]) -> Tensor:
+        """A tensor of this shape for an operator to write, of which `result` is a view; see `view`."""
+        if result.shape == shape:
+            return result
+        require(np.prod(shape) == np.prod(result.shape), f"output shape {list(result.shape)} is not {list(shape)}")
+        return self.builder.tensor(dataclasses.replace(result, name=f"{result.name}#{'x'.join(map(str, shape))}", shape=shape))
+
+    def view(self, source: Tensor, result: Tensor) -> None:
+        """Make `result` the view of a tensor that `before_view` gave and that is written now."""
+        if source.name != result.name:
+            self.builder.node(Reshape(result.name, "RESHAPE", (source.name,), result.name))
 
     def reshaped(self, source: Tensor, shape: tuple[int, int, int]) -> Tensor:
         """The same elements under another shape."""

@@ -18,12 +18,16 @@ from weft.gen.frontend.tflite_elementwise import (
     softmax,
     tanh,
 )
+from weft.gen.frontend.tflite_move import depth_to_space, resize_nearest_neighbor, slice_, space_to_depth, split, strided_slice, transpose
 from weft.gen.frontend.tflite_pool import average_pool_2d, max_pool_2d, mean
-from weft.gen.frontend.tflite_shape import pad, reshape
+from weft.gen.frontend.tflite_shape import concatenation, pad, reshape
 
 CONVERTERS = {
-    "ABS": absolute, "ADD": add, "AVERAGE_POOL_2D": average_pool_2d, "CONV_2D": conv_2d, "DEPTHWISE_CONV_2D": depthwise_conv_2d,
-    "DEQUANTIZE": dequantize, "ELU": elu, "FULLY_CONNECTED": fully_connected, "HARD_SWISH": hard_swish, "LEAKY_RELU": leaky_relu,
-    "LOGISTIC": logistic, "MAX_POOL_2D": max_pool_2d, "MEAN": mean, "MUL": mul, "PAD": pad, "PADV2": pad, "QUANTIZE": quantize,
-    "RELU": relu, "RELU6": relu, "RELU_N1_TO_1": relu, "RESHAPE": reshape, "SOFTMAX": softmax, "TANH": tanh,
+    "ABS": absolute, "ADD": add, "AVERAGE_POOL_2D": average_pool_2d, "CONCATENATION": concatenation, "CONV_2D": conv_2d,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d, "DEPTH_TO_SPACE": depth_to_space, "DEQUANTIZE": dequantize, "ELU": elu, "EXPAND_DIMS": reshape,
+    "FULLY_CONNECTED": fully_connected, "HARD_SWISH": hard_swish, "LEAKY_RELU": leaky_relu, "LOGISTIC": logistic,
+    "MAX_POOL_2D": max_pool_2d, "MEAN": mean, "MUL": mul, "PAD": pad, "PADV2": pad, "QUANTIZE": quantize, "RELU": relu, "RELU6": relu,
+    "RELU_N1_TO_1": relu, "RESHAPE": reshape, "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor, "SLICE": slice_, "SOFTMAX": softmax,
+    "SPACE_TO_DEPTH": space_to_depth, "SPLIT": split, "SQUEEZE": reshape, "STRIDED_SLICE": strided_slice, "TANH": tanh,
+    "TRANSPOSE": transpose,
 }

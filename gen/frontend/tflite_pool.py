@@ -1,16 +1,13 @@
 """TensorFlow Lite's pooling and means as graph nodes."""
 
-import dataclasses
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from weft.gen.frontend import tflite_parts as parts
 from weft.gen.frontend.multiplier import quantize_multiplier
 from weft.gen.frontend.refusal import require
 from weft.gen.frontend.tflite_file import FileOperator
 from weft.gen.frontend.windows import Padding, Pair, check_output
-from weft.gen.graph import AveragePool, MaxPool, Reshape, Scale, Tensor
+from weft.gen.graph import AveragePool, MaxPool, Scale, Tensor
 from weft.gen.isa import Rounding
 
 if TYPE_CHECKING:
@@ -59,10 +56,7 @@ def mean(context: "TfliteContext", operator: FileOperator) -> None:
     shift -= extra
     scale = Scale(multiplier=(multiplier << extra) // count, left=max(shift, 0), right=31 + max(-shift, 0), pre=-x.zero_point * count,
                   rounding=Rounding.DOUBLE)
-    require(np.prod(shape) == np.prod(y.shape), f"output shape {list(y.shape)} is not {list(shape)}")
-    name = y.name if shape == y.shape else f"{y.name}#mean"
-    context.builder.tensor(dataclasses.replace(y, name=name, shape=shape))
-    context.builder.node(AveragePool(operator.name, operator.operator, (x.name,), name, kernel, kernel, (0, 0, 0, 0), scale=scale,
+    full = context.before_view(y, shape)
+    context.builder.node(AveragePool(operator.name, operator.operator, (x.name,), full.name, kernel, kernel, (0, 0, 0, 0), scale=scale,
                                      zero_point=y.zero_point))
-    if name != y.name:
-        context.builder.node(Reshape(y.name, operator.operator, (name,), y.name))
+    context.view(full, y)

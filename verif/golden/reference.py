@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from weft.gen.graph import Add, AveragePool, Conv, Graph, MaxPool, Multiply, Node, Rescale, Reshape, Softmax, Table
+from weft.gen.graph import Add, Arrange, AveragePool, Conv, Graph, MaxPool, Multiply, Node, Rescale, Reshape, Softmax, Table
 from weft.gen.isa import Rounding
 from weft.verif.golden import numerics
 from weft.verif.golden.numerics import Int64
@@ -92,6 +92,16 @@ def _(node: Multiply, graph: Graph, a: NDArray[np.int8], b: NDArray[np.int8]) ->
 @compute.register
 def _(node: Table, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
     return node.values[x.astype(np.int64) + 128]
+
+
+@compute.register
+def _(node: Arrange, graph: Graph, *inputs: NDArray[np.int8]) -> NDArray[np.int8]:
+    result = np.full((len(inputs[0]), *graph.tensors[node.output].shape), node.fill, dtype=np.int8)
+    for piece in node.pieces:
+        turned = inputs[piece.input].transpose(0, *(axis + 1 for axis in piece.axes))
+        sources, targets = (np.ix_(np.arange(len(result)), *positions) for positions in (piece.source, piece.target))
+        result[targets] = turned[sources]
+    return result
 
 
 @compute.register

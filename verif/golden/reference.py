@@ -99,7 +99,7 @@ def _(node: Arrange, graph: Graph, *inputs: NDArray[np.int8]) -> NDArray[np.int8
     result = np.full((len(inputs[0]), *graph.tensors[node.output].shape), node.fill, dtype=np.int8)
     for piece in node.pieces:
         turned = inputs[piece.input].transpose(0, *(axis + 1 for axis in piece.axes))
-        sources, targets = (np.ix_(np.arange(len(result)), *positions) for positions in (piece.source, piece.target))
+        sources, targets = (np.ix_(np.arange(len(result)), *map(np.array, side)) for side in (piece.source, piece.target))
         result[targets] = turned[sources]
     return result
 

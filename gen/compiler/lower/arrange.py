@@ -1,6 +1,7 @@
 """Moving elements: copies by the vector unit, as few and as wide as the positions allow."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
@@ -58,8 +59,10 @@ def rows_needed(node: Arrange, positions: set[int], first: int, last: int) -> tu
 
 @dataclasses.dataclass(frozen=True)
 class Loop:
+    """Iterations of one loop level, and the bytes that each moves on in source and target."""
+
     count: int
-    source: int  # bytes
+    source: int
     target: int
 
 
@@ -71,17 +74,17 @@ class ArrangeLowering:
 
     def steps(self) -> Iterator[Step]:
         """The fill, if not everything is covered, and a step for each rectangle of each piece."""
-        height, width, channels = self.band.output.tensor.shape
+        size = math.prod(self.band.output.tensor.shape)
         covered = sum(len(piece.target[0]) * len(piece.target[1]) * len(piece.target[2]) for piece in self.node.pieces)
-        if covered < height * width * channels:
+        if covered < size:
             yield Step(self._fill)
         for piece in self.node.pieces:
             pairs = [pair for pair in zip(piece.target[0], piece.source[0], strict=True) if self.band.first <= pair[0] <= self.band.last]
             if not pairs:
                 continue
             rows = progressions(*(tuple(side) for side in zip(*pairs, strict=True)))
-            others = (progressions(piece.target[axis], piece.source[axis]) for axis in (1, 2))
-            for rectangle in product(rows, *others):
+            columns, channels = (progressions(piece.target[axis], piece.source[axis]) for axis in (1, 2))
+            for rectangle in product(rows, columns, channels):
                 yield Step(partial(self._copy, piece, rectangle))
 
     def _fill(self, _: list[int]) -> None:
@@ -109,9 +112,8 @@ class ArrangeLowering:
             if columns.source == columns.target == size:  # pixels follow each other on both sides
                 size, columns = size * columns.count, Loop(1, 0, 0)
             whole, rest = divmod(size, self.lanes)
-            parts = [(first, Loop(min(MOST_COUNT, whole - first), self.lanes, self.lanes), self.lanes)
+            parts = [(first * self.lanes, Loop(min(MOST_COUNT, whole - first), self.lanes, self.lanes), self.lanes)
                      for first in range(0, whole, MOST_COUNT)]
-            parts = [(first * self.lanes, loop, lanes) for first, loop, lanes in parts]
             if rest:
                 parts.append((whole * self.lanes, Loop(1, 0, 0), rest))
         else:

@@ -38,3 +38,11 @@ def test_driver_passes_its_self_test_and_runs_digits_like_onnxruntime(config, tm
     output = run("driver", config, str(tmp_path))
     assert " checks of the driver, 0 failed" in output
     assert "10 with the same scores as onnxruntime" in output
+
+
+@pytest.mark.integration
+def test_litex_generates_a_soc_with_weft_inside(tmp_path):
+    output = run("litex", str(tmp_path))
+    assert "SoC with weft at 0x90000000" in output and "%Warning" not in output
+    text = (tmp_path / "weft_soc.v").read_text()
+    assert "weft_npu_axi weft_npu_axi(" in text and "VexRiscv VexRiscv(" in text

@@ -106,11 +106,11 @@ def test_another_seed_places_again_and_nothing_else(tiny: tuple[Path, dict[str, 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, MismatchError]:
-    """Forty additions in one cycle: (folder with an old bitstream, the error)."""
+    """Eight additions in one cycle: (folder with an old bitstream, the error)."""
     out = tmp_path_factory.mktemp("slow")
     (out / "weft.bit").write_text("of an earlier run")
     with pytest.raises(MismatchError) as caught:
-        run(find("ulx3s"), out, chain=40)
+        run(find("ulx3s"), out, chain=8)
     return out, caught.value
 
 
@@ -125,7 +125,7 @@ def test_slow_design(slow: tuple[Path, MismatchError]) -> None:
 
 def test_slow_bitstream_is_kept_if_asked(slow: tuple[Path, MismatchError], tmp_path: Path) -> None:
     with pytest.raises(MismatchError):
-        run(find("ulx3s"), tmp_path, Options(keep=True), chain=40)
+        run(find("ulx3s"), tmp_path, Options(keep=True), chain=8)
     assert (tmp_path / "weft.bit").exists() and json.loads((tmp_path / "report.json").read_text())["bitstream"] == "weft.bit"
 
 

@@ -46,3 +46,9 @@ def test_litex_generates_a_soc_with_weft_inside(tmp_path):
     assert "SoC with weft at 0x90000000" in output and "%Warning" not in output
     text = (tmp_path / "weft_soc.v").read_text()
     assert "weft_npu_axi weft_npu_axi(" in text and "VexRiscv VexRiscv(" in text
+
+
+@pytest.mark.integration
+def test_digits_run_on_a_wishbone_system_like_onnxruntime(tmp_path):
+    output = run("wishbone", str(tmp_path))
+    assert "%Warning" not in output and "10 with the same scores as onnxruntime" in output

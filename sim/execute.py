@@ -54,12 +54,10 @@ class Executor:
 
     def __init__(self, network: CompiledNetwork, timing: DramTiming, *, trace: bool = False, check: bool = True) -> None:
         self.network = network
-        windows = [WindowSpec(size, read, write) for size, read, write in
-                   zip(network.window_bytes, network.WINDOW_READ, network.WINDOW_WRITE, strict=True)]
+        windows = windows_of(network)
         self.simulator = Simulator(network.config, trace=trace)
         self.simulator.set_dram_timing(bytes_per_cycle=timing.bytes_per_cycle, latency=timing.latency)
-        limit = max(HANG_MINIMUM, HANG_FACTOR * sum(layer.estimated_cycles for layer in network.layers))
-        self.device = RtlDevice(self.simulator, windows, max_cycles=limit)
+        self.device = RtlDevice(self.simulator, windows, max_cycles=cycle_limit(network))
         self.golden = GoldenDevice(network.config, windows) if check else None
         self.device.write_window(IMAGE, network.image)
         if self.golden:
@@ -69,25 +67,38 @@ class Executor:
         """Run sample `index`, given as the bytes of the input window. Raises `DeviceFailure` if the accelerator stops."""
         before = self.simulator.seconds
         self.device.write_window(INPUT, packed)
-        result = self._run(index, self.device, "RTL")
+        result = run_program(self.device, self.network, index, "RTL")
         assert result.profile is not None
         mismatches = []
         if self.golden:
             self.golden.write_window(INPUT, packed)
-            self._run(index, self.golden, "golden machine")
+            run_program(self.golden, self.network, index, "golden machine")
             mismatches = compare(index, self.device, self.golden, (OUTPUT, SPILL))
         return SampleResult(index, result.counters.get("CYCLES", result.profile.cycles), self.device.read_window(OUTPUT),
                             self.device.read_window(SPILL), result.counters, mismatches, self.simulator.seconds - before,
                             result.profile if index == 0 else None)
 
-    def _run(self, index: int, device: Device, who: str) -> RunResult:
-        try:
-            result = device.run(len(self.network.program))
-        except (BusViolation, RegisterError, Timeout, UndefinedProgram) as error:
-            raise _failure(index, error, who) from error
-        if result.error:
-            raise _failure(index, result.error, who)
-        return result
+
+def run_program(device: Device, network: CompiledNetwork, index: int, who: str) -> RunResult:
+    """Run the program on `device`, for sample `index`. Raises `DeviceFailure` if it stops or hangs."""
+    try:
+        result = device.run(len(network.program))
+    except (BusViolation, RegisterError, Timeout, UndefinedProgram) as error:
+        raise _failure(index, error, who) from error
+    if result.error:
+        raise _failure(index, result.error, who)
+    return result
+
+
+def windows_of(network: CompiledNetwork) -> list[WindowSpec]:
+    """The windows that a network needs."""
+    return [WindowSpec(size, read, write) for size, read, write in
+            zip(network.window_bytes, network.WINDOW_READ, network.WINDOW_WRITE, strict=True)]
+
+
+def cycle_limit(network: CompiledNetwork) -> int:
+    """Cycles after which a run counts as hung."""
+    return max(HANG_MINIMUM, HANG_FACTOR * sum(layer.estimated_cycles for layer in network.layers))
 
 
 def execute(network: CompiledNetwork, packed: Sequence[bytes], timing: DramTiming, *,

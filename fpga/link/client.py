@@ -70,6 +70,11 @@ class Link:
         self.repeated = 0  # requests that had to be sent again
         self.identity = self._contact(contact)
 
+    @property
+    def rate(self) -> int:
+        """Bits a second on the line now."""
+        return self._serial.baudrate
+
     def close(self) -> None:
         """Close the line."""
         self._serial.close()
@@ -117,7 +122,7 @@ class Link:
             self._serial.baudrate = rate
             self._identify()
             return True
-        except (NoAnswer, OSError, ValueError):  # what pyserial raises for a rate that the adapter does not have
+        except (NoAnswer, OSError, ValueError):  # the latter two from pyserial, for a rate that the adapter does not have
             self._serial.baudrate = self._safe_rate
             self._contact(2 * self.identity.fallback_seconds)
             return False
@@ -148,9 +153,13 @@ class Link:
         longest = extra + self._patience + 10 * (len(frame) + 2 * (expected + 8)) / self._serial.baudrate
         for attempt in range(ATTEMPTS):
             self.repeated += attempt > 0
-            self._serial.reset_input_buffer()
-            self._serial.write(frame)
-            answer = self._answer(longest)
+            try:
+                self._serial.reset_input_buffer()
+                self._serial.write(frame)
+                answer = self._answer(longest)
+            except OSError as error:  # pyserial's own error is one
+                raise LinkError("the serial line broke off", where="serial line", why=str(error),
+                                fix="is the board still connected?") from None
             if answer is not None:
                 return self._check(command, address, answer[1:-1], answer[-1], expected)
         raise NoAnswer(f"no answer to {command.name}", where="serial line", why=f"{ATTEMPTS} requests, each {longest:.2f} s",

@@ -9,15 +9,15 @@ from typing import NoReturn
 
 import typer
 
-from weft.gen.cli import bitstream, boards, check, compile, doctor, explain, report, sim, verilog
+from weft.gen.cli import bitstream, boards, check, compile, doctor, explain, report, run, sim, verilog
 from weft.gen.cli.console import fail
 from weft.gen.errors import WeftError
 
 app = typer.Typer(name="weft", help="An open generator of neural-network accelerators: configuration to Verilog, network to bits.",
                   add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})
-for verb in (doctor.doctor, check.check, verilog.verilog, compile.compile, sim.sim, report.report, bitstream.bitstream, boards.boards,
-             explain.explain):
+for verb in (doctor.doctor, check.check, verilog.verilog, compile.compile, sim.sim, report.report, bitstream.bitstream,
+             run.run, boards.boards, explain.explain):
     app.command()(verb)
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer has its own copy of click in some releases and click itself in others

@@ -83,8 +83,8 @@ class Sram(wiring.Component):
 class SinglePortSram(wiring.Component):
     """One port that either reads or writes in a cycle, as large SRAM macros have.
 
-    `read_data` is valid the cycle after a cycle with `enable` and no bit of `write`, and holds until the next one. Power-up contents are
-    undefined. On a platform with ``get_single_port_sram`` that gives the memory.
+    `read_data` is valid the cycle after a cycle with `enable` and no bit of `write`, and holds until the next one with `enable`. Power-up
+    contents are undefined.
 
     Parameters
     ----------
@@ -117,8 +117,7 @@ class SinglePortSram(wiring.Component):
         return self._width
 
     def elaborate(self, platform: object) -> Module:
-        if hasattr(platform, "get_single_port_sram"):
-            return platform.get_single_port_sram(self)  # type: ignore[no-any-return]
+        del platform
         m = Module()
         m.submodules.array = array = memory.Memory(shape=self._width, depth=self._depth, init=[])
         write, read = array.write_port(granularity=8), array.read_port()

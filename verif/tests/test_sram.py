@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from amaranth.hdl import Fragment, Module
 from amaranth.sim import Simulator
 
 from weft.hdl.mem.sram import Rom, SinglePortSram, Sram
@@ -103,33 +102,5 @@ def test_single_port_against_a_dictionary(depth, width):
                 model[address] = model[address] & ~mask | data & mask
             if expected is not None:
                 assert ctx.get(dut.read_data) == expected  # one cycle later, and held while the port rests
-
-    _run(dut, testbench)
-
-
-def test_a_platform_may_have_a_memory_of_its_own():
-    class Platform:
-        def get_single_port_sram(self, sram):
-            self.seen = sram
-            return Module()
-
-    dut, platform = SinglePortSram(depth=32, width=8), Platform()
-    Fragment.get(dut, platform)
-    assert platform.seen is dut
-
-
-def test_rom_gives_its_contents_and_holds_them():
-    contents = [random.Random(1).getrandbits(24) for _ in range(33)]
-    dut = Rom(contents, width=24)
-
-    async def testbench(ctx):
-        for address in (*range(len(contents)), 7, 3):
-            ctx.set(dut.enable, 1)
-            ctx.set(dut.address, address)
-            await ctx.tick()
-            ctx.set(dut.enable, 0)
-            ctx.set(dut.address, 0)
-            await ctx.tick()
-            assert ctx.get(dut.data) == contents[address]
 
     _run(dut, testbench)

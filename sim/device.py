@@ -51,7 +51,8 @@ class DeviceError:
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-    """One run of a program. `counters` has the names of csr.COUNTERS; empty without counters, partial for the golden machine."""
+    """One run of a program. `counters` has the names of csr.COUNTERS; empty without counters, partial for the
+    golden machine and for a board."""
 
     error: DeviceError | None
     counters: dict[str, int]
@@ -95,7 +96,12 @@ def place(windows: Sequence[WindowSpec], first: int, alignment: int) -> tuple[tu
 
 
 class RegisterDevice(abc.ABC):
-    """A device driven through its registers, whatever carries them. Programs the windows at construction, at the addresses `bases`."""
+    """A device driven through its registers, whatever carries them. Programs the windows at construction, at the addresses `bases`.
+
+    `_counters`: names of those that a run reads.
+    """
+
+    _counters: tuple[str, ...] = tuple(counter.name for counter in csr.COUNTERS)
 
     def __init__(self, config: Config, windows: Sequence[WindowSpec], bases: Sequence[int]) -> None:
         self._config = config
@@ -123,7 +129,7 @@ class RegisterDevice(abc.ABC):
         self.write("PROGRAM_LENGTH", length)
         profile = self._execute()
         error = self._error()
-        counters = {counter.name: self.read(f"COUNT_{counter.name}") for counter in csr.COUNTERS} if self._config.counters.enabled else {}
+        counters = {name: self.read(f"COUNT_{name}") for name in self._counters} if self._config.counters.enabled else {}
         self.write("INTR_STATE", 3)
         if error:
             self._soft_reset()

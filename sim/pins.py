@@ -12,6 +12,7 @@ import numpy as np
 from weft.sim import build
 from weft.sim.simulator import load_library, memory_views
 
+FOREVER = (1 << 63) - 1  # cycles, or characters
 NO_STOP, PAUSE, GLITCH = 0x100, 0x200, 0x400  # see `PinSerial.disturb`
 
 _SIGNATURES: dict[str, tuple[Any, ...]] = {  # name: (result, *arguments)
@@ -54,11 +55,12 @@ class PinSerial:
     library: from `build_pins`.
     clock_hz: what one second is.
     baudrate: of the line, both directions; the model's bits take round(clock_hz / baudrate) cycles.
-    timeout: seconds that `read` waits.
+    timeout: seconds that `read` waits, None for no end.
     """
 
     def __init__(self, library: Path, clock_hz: int, baudrate: int, timeout: float = 1.0) -> None:
-        self._calls, self._clock_hz, self.timeout = load_library(library, _SIGNATURES), clock_hz, timeout
+        self._calls, self._clock_hz = load_library(library, _SIGNATURES), clock_hz
+        self.timeout: float | None = timeout
         self._handle = self._calls["create"]()
         self.baudrate = baudrate
 
@@ -104,7 +106,7 @@ class PinSerial:
 
     def read(self, size: int = 1) -> bytes:
         """At most `size` characters: all of them, or those that come within the time-out."""
-        self._call("run", round(self.timeout * self._clock_hz), size)
+        self._call("run", FOREVER if self.timeout is None else round(self.timeout * self._clock_hz), size)
         buffer = (c_uint8 * size)()
         return bytes(buffer[:self._call("receive", buffer, size)])
 
@@ -120,7 +122,7 @@ class PinSerial:
 
     def run(self, cycles: int) -> None:
         """Clock without reading."""
-        self._call("run", cycles, (1 << 64) - 1)
+        self._call("run", cycles, FOREVER)
 
     @property
     def cycle(self) -> int:

@@ -35,6 +35,8 @@ class BoardDevice(RegisterDevice):
     Raises `LinkError` for the wrong bitstream and for windows that do not fit into the memory.
     """
 
+    _counters = ("CYCLES",)  # each costs a request
+
     def __init__(self, link: Link, config: Config, windows: Sequence[WindowSpec], *, max_seconds: float = 60.0) -> None:
         self._link, self._windows, self._max_seconds = link, windows, max_seconds
         check_bitstream(link, config)

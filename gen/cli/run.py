@@ -13,7 +13,7 @@ from weft.gen.cli.sim import Inputs, Samples
 
 SHOWN = 10  # samples in the table
 
-Device = Annotated[str, typer.Option("--device", "-d", metavar="DEVICE", help="golden, rtl, or the serial port of a board.")]
+Device = Annotated[str, typer.Option("--device", "-d", metavar="DEVICE", help="golden, rtl, netlist:BOARD, or the serial port of a board.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="build/CONFIG/MODEL-run")]
 Baud = Annotated[int, typer.Option(min=300, max=12_000_000, help="Rate at which the board's image talks after power-up.")]
 

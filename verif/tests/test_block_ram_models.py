@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from weft.fpga.simulation import simulatable
+from weft.fpga.netlist import simulatable
 from weft.gen.verilog import convert
 from weft.hdl.mem.sram import SinglePortSram, Sram
 from weft.sim.pins import PinSerial, Ports, build_pins

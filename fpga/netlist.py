@@ -1,13 +1,22 @@
-"""The netlist after synthesis as Verilog that Verilator takes: the design in the bitstream, cell by cell."""
+"""The netlist after synthesis, simulated cell by cell: the design that is in the bitstream, behind its pins."""
 
 import re
+from collections.abc import Callable
 from importlib import util
 from pathlib import Path
 
 from weft.fpga.boards.board import Board
+from weft.fpga.flow import bitstream, design, synthesis
+from weft.fpga.flow.core import image
+from weft.fpga.flow.steps import Steps
+from weft.fpga.link.client import Link
+from weft.fpga.link.port import BAUD
+from weft.gen import link as protocol
+from weft.gen.config import Config
 from weft.gen.errors import ToolError
-from weft.sim.pins import Ports
+from weft.sim.pins import PinSerial, Ports, build_pins
 
+PATIENCE = 0.002  # simulated seconds
 MODELS = Path(__file__).resolve().parent / "models"
 
 # Yosys' models of the cells, by family; those of `OWN` it has only as black boxes.
@@ -19,6 +28,21 @@ _TIMING = re.compile(r"^\s*specify\b.*?^\s*endspecify\b", re.MULTILINE | re.DOTA
 _CELL = re.compile(r"^\s*\\?([A-Z]\w+)\s+(?:#\s*\(|\\?\S+\s*\()", re.MULTILINE)
 # Ports without a connection take these values in the devices; Verilator knows no default values of ports.
 DEFINES = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"
+
+
+def connect_netlist(board: Board, config: Config, progress: Callable[[str], None] = lambda text: None) -> Link:
+    """Contact with the netlist of the image of `config` for `board`, synthesised and compiled now if that was not done before.
+
+    The link is as fast as it can be, because the simulation is slow. Raises `ToolError` if a tool is missing.
+    """
+    bitstream.check_tools(design.family_of(board))
+    steps = Steps(bitstream.steps_folder(), progress)
+    made = bitstream.synthesised(image(config, board), board, board.mhz, steps)
+    text = simulatable((made.step / synthesis.VERILOG).read_text(), made.family.name)
+    serial = PinSerial(build_pins(text, ports(board, design.NAME), progress), round(made.design.hertz), BAUD)
+    link = Link(serial, patience=PATIENCE, contact=0)
+    link.speed_up([link.identity.clock_hz // protocol.DIVISOR_MINIMUM])
+    return link
 
 
 def simulatable(netlist: str, family: str) -> str:

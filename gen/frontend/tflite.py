@@ -123,6 +123,7 @@ def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
         try:
             converter = CONVERTERS.get(operator.operator)
             require(converter is not None, "operator not supported")
+            _one_kind(model, operator)
             converter(context, operator)  # type: ignore[misc]
         except Unsupported as reason:
             refusals.add(operator.name, operator.operator, reason)
@@ -131,6 +132,14 @@ def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
         return _finish(context, model, path)
     except Unsupported as reason:
         raise WeftError("the network's ends are not supported", where=path, why=str(reason), fix="export an int8 network") from reason
+
+
+def _one_kind(model: FileModel, operator: FileOperator) -> None:
+    """No kernel but a conversion mixes int8 and uint8."""
+    tensors = [model.tensors[index] for index in (*operator.inputs, *operator.outputs) if index >= 0]
+    kinds = {tensor.type for tensor in tensors} & {"int8", "uint8"}
+    require(operator.operator in CONVERSIONS or len(kinds) < 2,
+            f"mixes int8 and uint8: {', '.join(f'{tensor.name!r} is {tensor.type}' for tensor in tensors if tensor.type in kinds)}")
 
 
 def _computes_in_uint8(model: FileModel) -> bool:

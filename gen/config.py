@@ -49,6 +49,8 @@ class Array:
     product_register: bool = _option(
         False, "a register between multiplier and adder of each processing element: one more cycle, and on FPGAs a whole DSP block",
         choices=(False, True), extra=True)
+    depthwise: bool = _option(False, "build the vertical path by which a depthwise layer gives a vector of results a cycle",
+                              choices=(False, True), extra=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +126,7 @@ class Config:
         if self.machine.organisation == "sequential":
             for name, given, legal, rule in (
                     ("array.rows", self.array.rows, 4, "a scratchpad line is one word of the 32-bit datapath"),
+                    ("array.depthwise", self.array.depthwise, False, "DEPTHWISE has no microprogram"),
                     ("axi.address_bits", self.axi.address_bits, 32, "a bus address is one word of the 32-bit datapath"),
                     ("counters.enabled", self.counters.enabled, False, "there are no units whose time could be counted")):
                 _require(given == legal, name, given, f"in the sequential organisation {rule}", legal)
@@ -163,8 +166,23 @@ class Config:
         return 16 + (self.array.rows - 1).bit_length()
 
     @property
+    def depthwise_segments(self) -> int:
+        """Kernel rows that one fold of a DEPTHWISE takes: the array's rows are cut into so many segments."""
+        return min(3, self.array.rows // 4)
+
+    @property
+    def depthwise_taps(self) -> int:
+        """Taps of a kernel row that one fold takes: rows of a segment (the last segment also has what the division leaves)."""
+        return self.array.rows // self.depthwise_segments
+
+    @property
     def macs_per_cycle(self) -> int:
         return self.array.rows * self.array.columns
+
+    def provides(self, option: str | None) -> bool:
+        """Whether a boolean option ("section.name") is on; no option is always there."""
+        section, _, name = (option or "").partition(".")
+        return option is None or bool(getattr(getattr(self, section), name))
 
     def canonical(self) -> dict[str, Any]:
         """Every option that shapes the hardware, in declaration order, without the name; extra ones that are off left out."""

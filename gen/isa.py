@@ -24,6 +24,7 @@ PC_BITS = 20  # instructions in a program
 ADDRESS_BITS = 24  # address generators compute modulo 2**24 and trap at or beyond the memory's size
 WINDOWS = 4  # DRAM windows that the host programs
 SEMAPHORE_BITS = 16  # width of a counting semaphore
+LONGEST_LINE = 235  # of a depthwise stream: what a memory of 256 vectors can delay it by for segments of up to 21 rows
 
 
 class Unit(enum.IntEnum):
@@ -161,7 +162,8 @@ class Field:
 
 @dataclasses.dataclass(frozen=True)
 class Instruction:
-    """`runs` is False for instructions that only set up state for the ones after them in the same queue."""
+    """`runs` is False for instructions that only set up state for the ones after them in the same queue. `option` is the boolean of
+    the configuration ("section.name") without which the opcode is an unknown one."""
 
     name: str
     opcode: int
@@ -169,6 +171,7 @@ class Instruction:
     runs: bool
     fields: tuple[Field, ...]
     doc: str
+    option: str | None = None
 
     def __post_init__(self) -> None:
         if self.bits > WORD_BITS:
@@ -204,6 +207,13 @@ def _dma_run(what: str) -> tuple[Field, ...]:
     )
 
 
+_MATRIX_RUN = (
+    Field("activation", 20, "byte address of the first activation vector"),
+    Field("weight_line", 20, "scratchpad line of the first weight tile"),
+    Field("accumulator", 14, "first accumulator line"),
+    Field("accumulate", 1, "1: the first fold adds to the accumulators; 0: it overwrites them"),
+)
+
 INSTRUCTIONS: tuple[Instruction, ...] = (
     Instruction("HALT", 0x01, CONTROL, True, (),
                 "End of the program. Waits until every queue is empty and every unit idle, then raises DONE. Its masks are ignored."),
@@ -230,16 +240,25 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("inner_stride", 12, "bytes between the activations of two inner folds", signed=True),
         Field("outer_count", 8, "weight tiles of the outer fold loop", low=1),
         Field("outer_stride", 20, "bytes between the activations of two outer folds", signed=True),
-    ), "Loop nest of the next MATMULs."),
-    Instruction("MATMUL", 0x31, Unit.MATRIX, True, (
-        Field("activation", 20, "byte address of the first activation vector"),
-        Field("weight_line", 20, "scratchpad line of the first weight tile"),
-        Field("accumulator", 14, "first accumulator line"),
-        Field("accumulate", 1, "1: the first fold adds to the accumulators; 0: it overwrites them"),
-    ), "For fold f = outer * inner_count + inner: weight tile W = lines weight_line + f * R .. + R - 1 (row k of the "
+    ), "Loop nest of the next MATMULs and DEPTHWISEs."),
+    Instruction("MATMUL", 0x31, Unit.MATRIX, True, _MATRIX_RUN,
+       "For fold f = outer * inner_count + inner: weight tile W = lines weight_line + f * R .. + R - 1 (row k of the "
        "tile is line k, column n its byte n, int8). For each position p = y * x_count + x: the R bytes a at activation "
        "+ x * x_stride + y * y_stride + inner * inner_stride + outer * outer_stride (any alignment, int8) give "
        "acc[accumulator + p][n] (+)= sum_k a[k] * W[k][n], 32 bits, wrapping. Every fold after the first adds."),
+    Instruction("DEPTHWISE", 0x32, Unit.MATRIX, True, (
+        *_MATRIX_RUN,
+        Field("continues", 1, "1: the first fold's stream goes on where that of the DEPTHWISE before ended"),
+        Field("line", 8, "positions from one kernel row to the next", high=LONGEST_LINE),
+        Field("skip", 9, "positions at the beginning of each fold that give no result"),
+        Field("fill", 8, "byte that the vectors before the beginning of a stream consist of"),
+    ), "Each column filters its own channel. Folds, tiles, positions and vectors are those of a MATMUL; a fold's vectors v_0, v_1, .. "
+       "are a stream, and each p >= skip gives acc[accumulator + p - skip][n] (+)= sum_k v_(p - age(k))[n] * W[k][n]. The R rows are cut "
+       "into G segments of S rows (R = 4: 1 of 4; R = 8: 2 of 4; R = 16, 32, 64: 3 of 5, 10, 21; the last segment also has the rows that "
+       "are left over), and age(k) = g * line + k - g * S for a row k of segment g. Before v_0 come vectors of `fill` without end; or, in "
+       "the first fold with `continues`, the last fold's stream of the DEPTHWISE before, which must belong to the same program and have "
+       "the same `line`.",
+       option="array.depthwise"),
     Instruction("VECTOR_LOOP", 0x40, Unit.VECTOR, False, (
         Field("count_0", 12, "iterations of level 0 (innermost)", low=1),
         Field("count_1", 12, "iterations of level 1", low=1),

@@ -56,8 +56,9 @@ def _store(values: dict[str, int], setup: dict[str, dict[str, int]], config: Con
 def _matmul(values: dict[str, int], setup: dict[str, dict[str, int]], config: Config) -> Traffic:
     shape, rows, line = setup["MATRIX_SHAPE"], config.array.rows, 4 * config.lanes
     folds, positions = shape["inner_count"] * shape["outer_count"], shape["x_count"] * shape["y_count"]
-    return Traffic(scratchpad_read=folds * rows * (rows + positions), accumulator_write=folds * positions * line,
-                   accumulator_read=(folds - 1 + values["accumulate"]) * positions * line)
+    results = max(0, positions - values.get("skip", 0))
+    return Traffic(scratchpad_read=folds * rows * (rows + positions), accumulator_write=folds * results * line,
+                   accumulator_read=(folds - 1 + values["accumulate"]) * results * line)
 
 
 def _vector(values: dict[str, int], setup: dict[str, dict[str, int]], config: Config) -> Traffic:
@@ -77,4 +78,4 @@ def _vector(values: dict[str, int], setup: dict[str, dict[str, int]], config: Co
     return traffic
 
 
-COUNT = {"LOAD": _load, "STORE": _store, "MATMUL": _matmul, "VECTOR": _vector}
+COUNT = {"LOAD": _load, "STORE": _store, "MATMUL": _matmul, "DEPTHWISE": _matmul, "VECTOR": _vector}

@@ -28,22 +28,29 @@ def random_illegal(config: Config, seed: int, *, fault: str | None = None, lengt
     return program.with_words(legal + words), Error(cause, pc + (kind == "program_end"), queue, address)
 
 
-def _illegal_opcode(source: random.Random, _: Program) -> Fault:
-    opcode = source.choice([code for code in range(256) if code not in isa.BY_OPCODE])
+def _known(program: Program) -> list[isa.Instruction]:
+    """The instructions that the program's configuration has."""
+    return [entry for entry in isa.INSTRUCTIONS if program.config.provides(entry.option)]
+
+
+def _illegal_opcode(source: random.Random, program: Program) -> Fault:
+    known = {entry.opcode for entry in _known(program)}
+    missing = [entry.opcode for entry in isa.INSTRUCTIONS if entry.opcode not in known]
+    opcode = source.choice(missing if missing and source.random() < 0.5 else [code for code in range(256) if code not in known])
     return [source.getrandbits(isa.WORD_BITS - 8) << 8 | opcode], Cause.ILLEGAL_OPCODE, CONTROL, 0
 
 
-def _reserved_bits(source: random.Random, _: Program) -> Fault:
-    instruction = source.choice([entry for entry in isa.INSTRUCTIONS if entry.bits < isa.WORD_BITS])
+def _reserved_bits(source: random.Random, program: Program) -> Fault:
+    instruction = source.choice([entry for entry in _known(program) if entry.bits < isa.WORD_BITS])
     word = isa.encode(instruction.name, **{field.name: field.minimum for field in instruction.fields})
     return [word | 1 << source.randrange(instruction.bits, isa.WORD_BITS)], Cause.ILLEGAL_OPERAND, CONTROL, 0
 
 
-def _illegal_field(source: random.Random, _: Program) -> Fault:
+def _illegal_field(source: random.Random, program: Program) -> Fault:
     def raw_range(field: Field) -> range:
         return range(-(1 << field.bits - 1), 1 << field.bits - 1) if field.signed else range(1 << field.bits)
 
-    candidates = [(instruction, field) for instruction in isa.INSTRUCTIONS for field in instruction.fields
+    candidates = [(instruction, field) for instruction in _known(program) for field in instruction.fields
                   if len(raw_range(field)) > field.maximum - field.minimum + 1]
     instruction, field = source.choice(candidates)
     values = range(field.minimum, field.maximum + 1)

@@ -28,14 +28,14 @@ MOST_WINDOW = 4096  # bytes that one window covers
 
 
 class RandomNetwork:
-    """Builds a graph node by node. Everything follows from the seed; `size` bounds height and width of the input; `head` ends it
-    with flattening, a fully connected layer and perhaps softmax."""
+    """Builds a graph node by node. Everything follows from the seed; `size` bounds height and width of the input, `channels` its
+    channels; `head` ends it with flattening, a fully connected layer and perhaps softmax."""
 
-    def __init__(self, seed: int, *, size: int = 12, nodes: int = 6, head: bool = True) -> None:
+    def __init__(self, seed: int, *, size: int = 12, nodes: int = 6, head: bool = True, channels: int = 8) -> None:
         self.rng = np.random.default_rng(seed)
         self.tensors: dict[str, Tensor] = {}
         self.nodes: list[Node] = []
-        shape = (int(self.rng.integers(1, size + 1)), int(self.rng.integers(1, size + 1)), int(self.rng.integers(1, 9)))
+        shape = (int(self.rng.integers(1, size + 1)), int(self.rng.integers(1, size + 1)), int(self.rng.integers(1, channels + 1)))
         last = self._tensor("input", shape)
         for _ in range(nodes):
             last = self._append(last)
@@ -92,13 +92,15 @@ class RandomNetwork:
     def _extent(size: int, kernel: int, stride: int, before: int, after: int) -> int:
         return (size + before + after - kernel) // stride + 1
 
-    def _conv(self, source: str) -> str:
+    def _conv(self, source: str, *, largest: int = 4, depthwise: bool = False) -> str:
         height, width, channels = self.tensors[source].shape
-        kernel, stride, padding = self._window(source, 4)
+        kernel, stride, padding = self._window(source, largest)
         dilation = (self._int(1, 2) if 2 * (kernel[0] - 1) < height else 1, self._int(1, 2) if 2 * (kernel[1] - 1) < width else 1)
         reach = tuple((kernel[axis] - 1) * dilation[axis] + 1 for axis in range(2))
         groups, outputs = 1, self._int(1, 40)
-        if channels > 1 and self.rng.random() < 0.4:
+        if depthwise:
+            groups = outputs = channels
+        elif channels > 1 and self.rng.random() < 0.4:
             groups = int(self.rng.choice([count for count in range(2, channels + 1) if channels % count == 0]))
             outputs = groups * self._int(1, max(1, 40 // groups))
         shape = (self._extent(height, reach[0], stride[0], padding[0], padding[2]),
@@ -273,3 +275,13 @@ class RandomNetwork:
     def sample(self) -> np.ndarray:
         """A random input, held int8 (H, W, C)."""
         return self.rng.integers(-128, 128, self.tensors["input"].shape).astype(np.int8)
+
+
+class DepthwiseNetwork(RandomNetwork):
+    """Mostly depthwise convolutions, over channel counts that are not multiples of anything."""
+
+    def __init__(self, seed: int, *, size: int = 16, nodes: int = 4, channels: int = 40) -> None:
+        super().__init__(seed, size=size, nodes=nodes, channels=channels, head=False)
+
+    def _append(self, source: str) -> str:
+        return self._conv(source, largest=5, depthwise=True) if self.rng.random() < 0.7 else super()._append(source)

@@ -17,7 +17,7 @@ from weft.gen.isa import REDUCTIONS, Alu, Destination, Rounding, Select, Source
 from weft.verif.golden.dma import load, store
 from weft.verif.golden.faults import Trap, UndefinedProgram
 from weft.verif.golden.machine import Machine
-from weft.verif.golden.matrix import matmul
+from weft.verif.golden.matrix import depthwise, matmul
 from weft.verif.golden.memory import Effect, Memory, Window
 from weft.verif.golden.races import check_self_overlap
 from weft.verif.golden.vector import Setup, vector
@@ -140,6 +140,8 @@ class _Generator:
                 return store(self.memory, setup["STORE_SHAPE"], values)
             case "MATMUL":
                 return matmul(self.memory, setup["MATRIX_SHAPE"], values)
+            case "DEPTHWISE":
+                return depthwise(self.memory, setup["MATRIX_SHAPE"], values)
             case _:
                 strides = (setup["VECTOR_STRIDE 0"], setup["VECTOR_STRIDE 1"], setup["VECTOR_STRIDE 2"])
                 return vector(self.memory, Setup(setup["VECTOR_LOOP"], strides, setup["VECTOR_SCALE"], setup["VECTOR_POST"]), values)
@@ -198,7 +200,15 @@ class _Generator:
             "weight_line": self._place(self.lines, shape["inner_count"] * shape["outer_count"] * lanes, []),
             "accumulator": self._place(self.accumulators, shape["x_count"] * shape["y_count"], []),
             "accumulate": self.random.randrange(2)}
-        self._run("MATMUL", values, {"MATRIX_SHAPE": shape})
+        name = "MATMUL"
+        if self.config.array.depthwise and self.random.random() < 0.5:
+            name, stream = "DEPTHWISE", self.memory.stream
+            continues = stream is not None and self.random.random() < 0.5
+            line = stream.line if continues else self.random.choice((0, 1, self.random.randint(1, 12), isa.LONGEST_LINE))
+            positions = shape["x_count"] * shape["y_count"]
+            values |= {"continues": int(continues), "line": line, "fill": self.random.randrange(256),
+                       "skip": self.random.choice((0, 0, self.random.randrange(positions + 1), self.random.randrange(512)))}
+        self._run(name, values, {"MATRIX_SHAPE": shape})
 
     def _vector(self) -> None:
         if "VECTOR_LOOP" not in self.setup or self.random.random() < 0.6:

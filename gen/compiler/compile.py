@@ -12,8 +12,9 @@ from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.estimate import estimate
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower import LOWERINGS, Context
+from weft.gen.compiler.lower.choice import conv_tiles, lower_conv
 from weft.gen.compiler.lower.context import Band
-from weft.gen.compiler.lower.convolution import Epilogue, Tile, lower_conv, tiles_of
+from weft.gen.compiler.lower.convolution import Epilogue, Tile
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.memory import ConstantRing
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
@@ -277,7 +278,7 @@ class Compilation:
             tile, macs = "", 0
             if isinstance(node, Conv):
                 macs = int(np.prod(shape[:2])) * node.weights.size
-                first = tiles_of(self._bands(index, node)[0], self.emitter.slots.lines, self.config.lanes)[0]
+                first = conv_tiles(self.context, node, self._bands(index, node)[0])[0]
                 tile = f"{first.rows}x{first.columns}x{min(shape[2], self.config.lanes)}"
             bands = len(self._bands(index, node))
             if bands > 1:

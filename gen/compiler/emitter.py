@@ -67,6 +67,16 @@ class Operand:
 NOTHING = Operand(Source.NONE)
 
 
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """What DEPTHWISE has beside the fields of MATMUL."""
+
+    line: int
+    skip: int
+    fill: int
+    continues: bool
+
+
 class Emitter:
     """Emits onto a `ProgramBuilder`; owns the accumulator slots and the parameter sets."""
 
@@ -144,14 +154,17 @@ class Emitter:
 
     # -- matrix -------------------------------------------------------------------------------------------
     def matmul(self, *, activation: int, weight_line: int, accumulator: int, accumulate: bool, x: tuple[int, int],
-               y: tuple[int, int], inner: tuple[int, int], outer: tuple[int, int], reads: list[Region]) -> None:
-        """MATMUL with its shape; every loop is (count, stride in bytes). The weights' lines are added to `reads`."""
+               y: tuple[int, int], inner: tuple[int, int], outer: tuple[int, int], reads: list[Region],
+               stream: Stream | None = None) -> None:
+        """MATMUL, or DEPTHWISE for a `stream`, with its shape; every loop is (count, stride in bytes). The weights' lines are added to
+        `reads`."""
         self.builder.configure("MATRIX_SHAPE", x_count=x[0], x_stride=x[1], y_count=y[0], y_stride=y[1], inner_count=inner[0],
                                inner_stride=inner[1], outer_count=outer[0], outer_stride=outer[1])
         tiles = Region("scratchpad", weight_line, inner[0] * outer[0] * self.lanes)
-        self.builder.run("MATMUL", activation=activation, weight_line=weight_line, accumulator=accumulator,
-                         accumulate=int(accumulate), reads=[*reads, tiles],
-                         writes=[Region("accumulator", accumulator, x[0] * y[0])])
+        own = {name: int(value) for name, value in dataclasses.asdict(stream).items()} if stream else {}
+        self.builder.run("DEPTHWISE" if stream else "MATMUL", activation=activation, weight_line=weight_line, accumulator=accumulator,
+                         accumulate=int(accumulate), **own, reads=[*reads, tiles],
+                         writes=[Region("accumulator", accumulator, x[0] * y[0] - (stream.skip if stream else 0))])
 
     # -- vector -------------------------------------------------------------------------------------------
     def vector(self, counts: tuple[int, ...], a: Operand, destination: Operand, *, b: Operand = NOTHING, reduce: int = 0,

@@ -34,7 +34,7 @@ def estimate(instructions: list[Emitted], config: Config) -> list[int]:
 
 
 def _folds(setup: Setup) -> tuple[int, int]:
-    """Weight tiles of a MATMUL, and positions of each."""
+    """Weight tiles of a MATMUL or DEPTHWISE, and positions of each."""
     shape = setup["MATRIX_SHAPE"]
     return shape["inner_count"] * shape["outer_count"], shape["x_count"] * shape["y_count"]
 
@@ -46,7 +46,7 @@ def _iterations(setup: Setup) -> int:
 def _decoupled(emitted: Emitted, setup: Setup, lanes: int) -> int:
     """Cycles of its unit."""
     match emitted.name:
-        case "MATMUL":
+        case "MATMUL" | "DEPTHWISE":
             folds, positions = _folds(setup)
             return folds * max(positions, lanes + MATRIX_OVERHEAD)
         case "VECTOR":

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from weft.gen import isa
+from weft.gen.config import Config
 from weft.gen.isa import Cause
 from weft.hdl.words import word_layout
 
@@ -15,12 +16,13 @@ class Decoder(wiring.Component):
     Members
     -------
     word: the instruction.
-    cause: isa.Cause: NONE, ILLEGAL_OPCODE (no such opcode) or ILLEGAL_OPERAND (a reserved bit is set, or a field lies outside
-        its minimum .. maximum).
+    cause: isa.Cause: NONE, ILLEGAL_OPCODE (this configuration has no such opcode) or ILLEGAL_OPERAND (a reserved bit is set, or a
+        field lies outside its minimum .. maximum).
     unit: isa.Unit, or isa.CONTROL for HALT and for unknown opcodes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
+        self._instructions = [entry for entry in isa.INSTRUCTIONS if config.provides(entry.option)]
         super().__init__({"word": In(isa.WORD_BITS), "cause": Out(8), "unit": Out(3)})
 
     def elaborate(self, platform: object) -> Module:
@@ -28,7 +30,7 @@ class Decoder(wiring.Component):
         m = Module()
         known, illegal = [], []
         m.d.comb += self.unit.eq(isa.CONTROL)
-        for instruction in isa.INSTRUCTIONS:
+        for instruction in self._instructions:
             match, bad = Signal(name=f"is_{instruction.name}"), Signal(name=f"bad_{instruction.name}")
             m.d.comb += [match.eq(self.word[:8] == instruction.opcode), bad.eq(Cat(self._violations(instruction)).any())]
             with m.If(match):

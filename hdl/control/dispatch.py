@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from weft.gen import isa
+from weft.gen.config import Config
 from weft.gen.isa import Cause, Unit
 from weft.hdl.control.decode import Decoder
 from weft.hdl.control.fetch import FaultSignature
@@ -32,7 +33,8 @@ class Dispatch(wiring.Component):
     dispatched: pulse for each instruction, HALT included.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config) -> None:
+        self._config = config
         super().__init__({
             "start": In(1), "halt": In(1), "instructions": In(instruction_stream()), "fault": In(FaultSignature()),
             **{f"queue_{unit}": Out(instruction_stream()) for unit in range(len(Unit))}, "idle": In(len(Unit)),
@@ -41,7 +43,7 @@ class Dispatch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m = Module()
-        m.submodules.decoder = decoder = Decoder()
+        m.submodules.decoder = decoder = Decoder(self._config)
         queues = [getattr(self, f"queue_{unit}") for unit in range(len(Unit))]
         valid, running = Signal(), Signal()  # of the instruction held; more to come after it
         held = Signal.like(self.instructions.payload, reset_less=True)

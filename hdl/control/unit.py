@@ -57,7 +57,7 @@ class ControlUnit(wiring.Component):
         del platform
         m, config, units = Module(), self._config, range(len(Unit))
         m.submodules.fetch = fetch = Fetch(config)
-        m.submodules.dispatch = dispatch = Dispatch()
+        m.submodules.dispatch = dispatch = Dispatch(config)
         m.submodules.semaphores = semaphores = Semaphores()
         m.submodules.deadlock = deadlock = Deadlock()
         queues = [SramFifo(INSTRUCTION, config.queues.depth) for _ in units]

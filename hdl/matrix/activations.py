@@ -8,33 +8,43 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.interfaces import ErrorSignature, ScratchpadRead, touch_layout
 from weft.hdl.loops import LoopAddress, LoopNest
+from weft.hdl.matrix.depthwise import DEPTHWISE, STREAM
 from weft.hdl.mem.lines import touched
 from weft.hdl.words import word_layout
 
 LEVELS = ("x", "y", "inner", "outer")  # of the loop nest, innermost first; x and y make a fold's positions
 SHAPE, MATMUL = word_layout("MATRIX_SHAPE"), word_layout("MATMUL")
 
-# One MATMUL together with its shape.
-JOB = data.StructLayout({
-    **{f"{level}_{part}": SHAPE[f"{level}_{part}"].shape for level in LEVELS for part in ("count", "stride")},
-    **{name: MATMUL[name].shape for name in ("activation", "accumulator", "accumulate")}, "pc": isa.PC_BITS})
-
 LINE_BITS = MATMUL["accumulator"].shape.width + 1  # one bit more than the field, to see that it runs past the end
 
-# One vector: where it is read, which accumulator line its sums go to, and what `IssueSignature` says of it.
-REQUEST = data.StructLayout({
-    "address": isa.ADDRESS_BITS, "line": LINE_BITS, "first": 1, "last": 1, "add": 1, "pc": isa.PC_BITS})
+
+def job_layout(config: Config) -> data.StructLayout:
+    """One MATMUL or DEPTHWISE together with its shape."""
+    own = {name: DEPTHWISE[name].shape for name in ("continues", "line", "skip", "fill")}
+    return data.StructLayout({
+        **{f"{level}_{part}": SHAPE[f"{level}_{part}"].shape for level in LEVELS for part in ("count", "stride")},
+        **{name: MATMUL[name].shape for name in ("activation", "accumulator", "accumulate")}, "pc": isa.PC_BITS,
+        **({"depthwise": 1, **own} if config.array.depthwise else {})})
+
+
+def request_layout(config: Config) -> data.StructLayout:
+    """One vector: where it is read, which accumulator line its sums go to (if any), and what `IssueSignature` says of it."""
+    return data.StructLayout({
+        "address": isa.ADDRESS_BITS, "line": LINE_BITS, "first": 1, "last": 1, "add": 1, "pc": isa.PC_BITS,
+        **({"skipped": 1, "stream": STREAM} if config.array.depthwise else {})})
 
 
 class IssueSignature(wiring.Signature):
-    """A vector whose read has been taken in this cycle. `first` of its fold, `last` of its MATMUL; `add` as in `AccumulateStream`."""
+    """A vector whose read has been taken in this cycle. `first` of its fold, `last` of its instruction; `add` as in `AccumulateStream`.
+    With `config.array.depthwise` also `skipped`: its sums are no result; and `stream`: what it is to the array."""
 
-    def __init__(self) -> None:
-        super().__init__({"valid": Out(1), "first": Out(1), "last": Out(1), "add": Out(1)})
+    def __init__(self, config: Config) -> None:
+        super().__init__({"valid": Out(1), "first": Out(1), "last": Out(1), "add": Out(1),
+                          **({"skipped": Out(1), "stream": Out(STREAM)} if config.array.depthwise else {})})
 
 
 class ActivationSequencer(wiring.Component):
-    """Walks the loop nests of MATMULs. In front of the port stands a register with one request, checked on its way in.
+    """Walks the loop nests of MATMULs and DEPTHWISEs. In front of the port stands a register with one request, checked on its way in.
 
     A request waits for the scratchpad (`stall_memory`), as the first of its fold for the weights (`stall_weights`), and, to spare the
     accumulators a forwarding path, while it would add to a line that one of the last two cycles' vectors goes to. Otherwise
@@ -46,7 +56,7 @@ class ActivationSequencer(wiring.Component):
 
     Members
     -------
-    jobs: stream of `JOB`; ready when the last vector of the job before has entered the request register.
+    jobs: stream of `job_layout`; ready when the last vector of the job before has entered the request register.
     stop: do not start another job.
     read: scratchpad port.
     weights_ready, weights_failed, weights_address, swap: `ready`, `failed`, `address`, `swap` of the `WeightLoader`.
@@ -59,9 +69,9 @@ class ActivationSequencer(wiring.Component):
     def __init__(self, config: Config) -> None:
         self._config = config
         super().__init__({
-            "jobs": In(stream.Signature(JOB)), "stop": In(1), "read": Out(ScratchpadRead(config)),
+            "jobs": In(stream.Signature(job_layout(config))), "stop": In(1), "read": Out(ScratchpadRead(config)),
             "weights_ready": In(1), "weights_failed": In(1), "weights_address": In(32), "swap": Out(1),
-            "issue": Out(IssueSignature()), "error": Out(ErrorSignature()),
+            "issue": Out(IssueSignature(config)), "error": Out(ErrorSignature()),
             "waiting": Out(1), "pc": Out(isa.PC_BITS), "stall_weights": Out(1), "stall_memory": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -81,7 +91,7 @@ class ActivationSequencer(wiring.Component):
         # The request register, and how near the last two vectors' accumulator lines are.
         touches = Signal(touch_layout(self._config), reset_less=True)
         here_touches = touched(m, self._config, address=here.address, beyond=self._config.line_bytes - 1, name="here")
-        request, before = Signal(REQUEST, reset_less=True), Signal(LINE_BITS, reset_less=True)
+        request, before = Signal.like(here, reset_less=True), Signal(LINE_BITS, reset_less=True)
         beyond, beyond_accumulators = Signal(reset_less=True), Signal(reset_less=True)
         same_1, same_2 = Signal(reset_less=True), Signal(reset_less=True)  # adds to the line of the last vector, of the one before
         with m.If(advance):
@@ -91,6 +101,17 @@ class ActivationSequencer(wiring.Component):
                 beyond.eq(here.address > self._config.scratchpad_bytes - self._config.line_bytes),
                 beyond_accumulators.eq(here.line >= self._config.accumulator_lines),
                 same_1.eq(here.add & (here.line == request.line)), same_2.eq(here.add & (here.line == before))]
+        if self._config.array.depthwise:  # a vector without a result touches no line
+            before_skipped = Signal(reset_less=True)
+            m.d.comb += [self.issue.skipped.eq(request.skipped), self.issue.stream.eq(request.stream)]
+            with m.If(advance):
+                m.d.sync += before_skipped.eq(request.skipped)
+                with m.If(here.skipped):
+                    m.d.sync += beyond_accumulators.eq(0)
+                with m.If(here.skipped | request.skipped):
+                    m.d.sync += same_1.eq(0)
+                with m.If(here.skipped | before_skipped):
+                    m.d.sync += same_2.eq(0)
         left = Signal(2)  # a vector left one, two cycles ago
         m.d.sync += left.eq(Cat(leave, left))
 
@@ -118,15 +139,16 @@ class ActivationSequencer(wiring.Component):
     def _walk(self, m: Module, start: Signal, advance: Signal) -> data.View:
         """The request at the present place of the loop nest. A job's last step and the next job's start may fall together."""
         given = self.jobs.payload
-        job = Signal(JOB, reset_less=True)
-        m.submodules.nest = nest = LoopNest([JOB[f"{level}_count"].shape.width for level in LEVELS])
-        m.submodules.address = address = LoopAddress([JOB[f"{level}_stride"].shape.width for level in LEVELS])
+        job = Signal.like(given, reset_less=True)
+        m.submodules.nest = nest = LoopNest([SHAPE[f"{level}_count"].shape.width for level in LEVELS])
+        m.submodules.address = address = LoopAddress([SHAPE[f"{level}_stride"].shape.width for level in LEVELS])
         m.d.comb += [nest.start.eq(start), nest.step.eq(advance), address.start.eq(start), address.step.eq(advance),
                      address.level.eq(nest.level), address.base.eq(given.activation)]
         for k, level in enumerate(LEVELS):
             m.d.comb += [getattr(nest, f"count_{k}").eq(Mux(start, given[f"{level}_count"], job[f"{level}_count"])),
                          getattr(address, f"stride_{k}").eq(job[f"{level}_stride"])]
-        here, line, later_fold = Signal(REQUEST), Signal(LINE_BITS, reset_less=True), Signal(reset_less=True)
+        here, later_fold = Signal(request_layout(self._config)), Signal(reset_less=True)
+        line = Signal(LINE_BITS, reset_less=True)
         m.d.comb += [
             here.address.eq(address.address), here.line.eq(line), here.first.eq(nest.first[1]), here.last.eq(nest.last[3]),
             here.add.eq(job.accumulate | later_fold), here.pc.eq(job.pc)]
@@ -137,4 +159,16 @@ class ActivationSequencer(wiring.Component):
                 m.d.sync += [line.eq(job.accumulator), later_fold.eq(1)]
             with m.Else():
                 m.d.sync += line.eq(line + 1)
+        if self._config.array.depthwise:
+            left = Signal.like(job.skip, reset_less=True)  # positions of the fold that give no result
+            m.d.comb += [
+                here.skipped.eq(job.depthwise & (left != 0)), here.stream.depthwise.eq(job.depthwise),
+                here.stream.begins.eq(nest.first[1] & (later_fold | ~job.continues)),
+                here.stream.line.eq(job.line), here.stream.fill.eq(job.fill)]
+            with m.If(start):
+                m.d.sync += left.eq(given.skip)
+            with m.Elif(advance & nest.level[2:].any()):
+                m.d.sync += left.eq(job.skip)
+            with m.Elif(advance & here.skipped):
+                m.d.sync += [left.eq(left - 1), line.eq(line)]
         return here

@@ -41,7 +41,7 @@ class ResultTracker(wiring.Component):
         self._config, self._delay, self._settle = config, delay, settle
         lines = range(config.accumulator_lines)
         super().__init__({
-            "tokens": In(stream.Signature(TOKEN)), "line": In(lines), "issue": In(IssueSignature()),
+            "tokens": In(stream.Signature(TOKEN)), "line": In(lines), "issue": In(IssueSignature(config)),
             "sums": In(config.partial_sum_bits * config.array.columns), "results": Out(AccumulateStream(config)),
             "retire": Out(RetireSignature()), "busy": Out(1), "pc": Out(isa.PC_BITS)})
 
@@ -66,7 +66,16 @@ class ResultTracker(wiring.Component):
         m.d.comb += bases.o.ready.eq(valid[-2] & last[-2])
         with m.If(valid[-2]):
             m.d.sync += line.eq(Mux(first[-2], bases.o.payload, line + 1))
-        m.d.comb += [self.results.valid.eq(valid[-1]), self.results.add.eq(add[-1]), self.results.address.eq(line),
+        result = valid[-1]
+        if self._config.array.depthwise:  # a vector without a result leaves its line to the next one
+            skipped, stays = Signal(self._delay, reset_less=True), Signal(reset_less=True)
+            m.d.sync += skipped.eq(Cat(self.issue.skipped, skipped))
+            with m.If(valid[-2]):
+                m.d.sync += stays.eq(skipped[-2])
+                with m.If(stays & ~first[-2]):
+                    m.d.sync += line.eq(line)
+            result = valid[-1] & ~skipped[-1]
+        m.d.comb += [self.results.valid.eq(result), self.results.add.eq(add[-1]), self.results.address.eq(line),
                      self.results.data.eq(self.sums)]
 
         # A MATMUL may be done while a set-up instruction before it has yet to retire.

@@ -1,6 +1,6 @@
 """The matrix unit: instructions in, one activation vector a cycle through the array, sums to the accumulators."""
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
@@ -10,17 +10,18 @@ from weft.hdl.interfaces import AccumulateStream, ScratchpadRead, unit_members
 from weft.hdl.matrix.accumulators import Accumulators
 from weft.hdl.matrix.activations import LEVELS, MATMUL, SHAPE, ActivationSequencer
 from weft.hdl.matrix.array import SystolicArray
+from weft.hdl.matrix.depthwise import DEPTHWISE, STREAM
 from weft.hdl.matrix.results import ResultTracker
 from weft.hdl.matrix.weights import WeightLoader
 
 
 class MatrixUnit(wiring.Component):
-    """Performs MATRIX_SHAPE and MATMUL as `weft.gen.isa` defines them.
+    """Performs MATRIX_SHAPE, MATMUL and, with `config.array.depthwise`, DEPTHWISE as `weft.gen.isa` defines them.
 
     A MATMUL is accepted as soon as the weight loader is done with the one before, while that one's vectors still stream: its
     first weights arrive meanwhile, and its first vector follows the other's last without a gap. A fold takes max(positions, R)
     cycles when the scratchpad never stalls. MATRIX_SHAPE is accepted when no MATMUL waits for its start. At most `IN_FLIGHT`
-    instructions are between acceptance and retirement.
+    instructions are between acceptance and retirement. All that is true of DEPTHWISEs too, in whatever order.
 
     After an error, and while `halt` is high, no instruction is accepted or started; a MATMUL that has started runs to its end.
     MATMUL before any MATRIX_SHAPE is not defined.
@@ -58,7 +59,15 @@ class MatrixUnit(wiring.Component):
         connect(m, flipped(self.retire), tracker.retire)
         connect(m, sequencer.issue, tracker.issue)
 
-        # The first vector's swap enters the array with its data.
+        # The first vector's swap enters the array with its data, and so does what a vector is in its stream.
+        if config.array.depthwise:
+            valid = Signal(ScratchpadRead.LATENCY)
+            m.d.sync += valid.eq(Cat(sequencer.issue.valid, valid))
+            stream = sequencer.issue.stream
+            for stage in range(ScratchpadRead.LATENCY):
+                before, stream = stream, Signal(STREAM, reset_less=True, name=f"stream_{stage}")
+                m.d.sync += stream.eq(before)
+            m.d.comb += [array.valid.eq(valid[-1]), array.stream.eq(stream)]
         swap = Signal(ScratchpadRead.LATENCY)
         m.d.sync += swap.eq((swap << 1)[:len(swap)] | sequencer.swap)
         m.d.comb += [
@@ -100,6 +109,15 @@ class MatrixUnit(wiring.Component):
         for level in LEVELS:
             for part in ("count", "stride"):
                 m.d.comb += sequencer.jobs.payload[f"{level}_{part}"].eq(shape[f"{level}_{part}"])
+        if self._config.array.depthwise:
+            depthwise, own, is_own = DEPTHWISE(word), Signal(DEPTHWISE, reset_less=True), Signal(reset_less=True)
+            streams = Signal()
+            m.d.comb += [
+                streams.eq(depthwise.opcode == isa.BY_NAME["DEPTHWISE"].opcode),
+                runs.eq(streams | (given.opcode == isa.BY_NAME["MATMUL"].opcode)), sequencer.jobs.payload.depthwise.eq(is_own)]
+            m.d.comb += [sequencer.jobs.payload[name].eq(own[name]) for name in ("continues", "line", "skip", "fill")]
+            with m.If(accept & runs):
+                m.d.sync += [own.eq(depthwise), is_own.eq(streams)]
         with m.If(accept & runs):
             m.d.sync += [waits.eq(1), waiting.eq(given), waiting_pc.eq(pc)]
         with m.Elif(sequencer.jobs.ready):

@@ -11,14 +11,14 @@ from weft.hdl.sequential.program_vector import vector
 
 def microprogram(config: Config) -> list[int]:
     """Words for the sequencer, the first of them at address 0."""
-    p = Assembler()
+    p, known = Assembler(), [entry for entry in isa.INSTRUCTIONS if config.provides(entry.option)]
     program_control.names(p)
     program_operand.names(p)
     program_control.entry(p)
     program_control.start(p, config)
     program_fetch.fetch(p)
-    program_fetch.decode(p)
-    for instruction in isa.INSTRUCTIONS:
+    program_fetch.decode(p, known)
+    for instruction in known:
         program_fetch.fields(p, instruction)
         if instruction.unit == isa.CONTROL:
             program_control.halt(p)

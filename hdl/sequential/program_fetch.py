@@ -40,8 +40,8 @@ def fetch(p: Assembler) -> None:
             p.increase("bus", 4)
 
 
-def decode(p: Assembler) -> None:
-    """Header, then to the code of the opcode."""
+def decode(p: Assembler, known: list[isa.Instruction]) -> None:
+    """Header, then to the code of the opcode, if it is one of `known`."""
     p.load("word")
     p.op(Op.STORE_Q)
     _field(p, 0, 8)
@@ -51,7 +51,7 @@ def decode(p: Assembler) -> None:
         p.store(name)
     p.load("opcode")
     before = 0
-    for instruction in sorted(isa.INSTRUCTIONS, key=lambda instruction: instruction.opcode):
+    for instruction in sorted(known, key=lambda instruction: instruction.opcode):
         p.subtract(instruction.opcode - before)
         p.jump_if(Condition.ZERO, instruction.name)
         before = instruction.opcode

@@ -1,6 +1,7 @@
 """SystolicArray against numpy.
 
-As Verilog in Verilator: random gaps, weights at any time that the docstring allows. In amaranth.sim: tiles at the closest distance.
+As Verilog in Verilator: random gaps, weights at any time that the docstring allows, and with the vertical path depthwise streams
+between the other tiles. In amaranth.sim: tiles at the closest distance.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from cocotb.triggers import FallingEdge, ReadOnly
 
 from weft.fpga.technology.ecp5 import Ecp5
 from weft.fpga.technology.ice40 import Ice40
-from weft.gen.config import Config
+from weft.gen.config import Array, Axi, Config
 from weft.hdl.matrix.array import SystolicArray
 from weft.verif.bench import runner
 from weft.verif.bench.blocks import ecp5_model, ice40_model
@@ -97,18 +98,54 @@ def _load_cycles(chance, rows: int, columns: int, before: int, swap: int) -> dic
     return loads
 
 
+SEGMENTS = {4: (1, 4), 8: (2, 4), 16: (3, 5), 32: (3, 10)}  # rows -> segments and their rows, as the instruction set says
+
+
+def square(rows: int, **options: bool) -> Config:
+    return Config(array=Array(rows=rows, columns=rows, **options), axi=Axi(data_bits=8 * rows))
+
+
+class Stream:
+    """A depthwise stream by its definition: `sums` of the vector that comes next."""
+
+    def __init__(self, rows: int, line: int, fill: int) -> None:
+        self.segments, self.taps = SEGMENTS[rows]
+        self.line, self.fill, self.vectors = line, fill, []
+
+    def sums(self, vector, weights) -> np.ndarray:
+        self.vectors.append(vector)
+        total = np.zeros(len(vector), dtype=int)
+        for row, own in enumerate(weights):
+            segment = min(row // self.taps, self.segments - 1)
+            place = len(self.vectors) - 1 - (segment * self.line + row - segment * self.taps)
+            total += own * (self.vectors[place] if place >= 0 else self.fill)
+        return total
+
+
+def draw_stream(chance, rows: int, before: Stream | None) -> tuple[Stream, bool]:
+    """A stream, and whether it begins: otherwise it is the one before."""
+    if before and chance.random() < 0.4:
+        return before, False
+    line = chance.choice([0, 1, 235, chance.integers(2, 12), chance.integers(236)])
+    return Stream(rows, int(line), int(chance.integers(-128, 128))), True
+
+
 @cocotb.test()
 async def tiles_with_random_gaps(dut) -> None:
-    """Vectors and tiles at random distances, loads anywhere in their windows; in gaps the inputs stand still or are anything."""
+    """Vectors and tiles at random distances, loads anywhere in their windows; in gaps the inputs stand still or are anything. With the
+    vertical path a tile is as often as not one of a stream, new or continued."""
     parameters = runner.bench_parameters()
-    config, tiles = _config(parameters["config"], parameters["product_register"]), parameters["tiles"]
+    config, tiles = square(parameters["rows"], **parameters["options"]), parameters["tiles"]
     rows, columns, chance = config.array.rows, config.array.columns, np.random.default_rng(cocotb.RANDOM_SEED)
     # R - 1 rows down, C - 1 columns along, 2 or 3 in the last element
     latency = rows + columns + config.array.product_register
     # The first tile may be loaded from cycle 0, as if one had begun just so long before.
     swaps, loads = [1 - columns], {}
     for _ in range(tiles):
-        swaps.append(swaps[-1] + columns + int(chance.choice([0, 1, chance.integers(2 * columns)])))
+        gap = chance.choice([0, 1, chance.integers(2 * columns)])
+        if config.array.depthwise and chance.random() < 0.1:  # streams that fill the line memories
+            gap = chance.integers(1000)
+        swaps.append(swaps[-1] + columns + int(gap))
     weights = chance.choice([-128, 127, 0], (tiles, rows, columns))
     weights = np.where(chance.random((tiles, 1, 1)) < 0.2, weights, chance.integers(-128, 128, weights.shape))
     for tile, (before, swap) in enumerate(itertools.pairwise(swaps)):
@@ -119,17 +156,29 @@ async def tiles_with_random_gaps(dut) -> None:
     Clock(dut.clk, 10, unit="ns").start()
     dut.rst.value = 0
     tile, density, checked, expected = -1, 1.0, 0, {}
-    vector = np.zeros(rows, dtype=int)
+    vector, stream, begins, streams = np.zeros(rows, dtype=int), None, False, set()
+    old = (None, True)  # the stream of a tile before, and whether it began there
     end = swaps[-1] + 2 * columns
     for cycle in range(end + latency + 1):
         swap = cycle in swaps[1:]
         if swap:
             tile, density = tile + 1, chance.choice([1.0, 0.7, 0.2])
+            stream, begins = None, True
+            if config.array.depthwise and chance.random() < 0.6:
+                old = stream, begins = draw_stream(chance, rows, old[0])
         valid = cycle < end and tile >= 0 and (swap or chance.random() < density)
         if valid or chance.random() < 0.5:
             vector = np.full(rows, -128) if chance.random() < 0.1 else chance.integers(-128, 128, rows)
+        if config.array.depthwise:
+            dut.valid.value = int(valid)
+            # Without a vector `stream` is anything, and so are its members without `depthwise`.
+            members = chance.integers(1 << 18) & ~1
+            if valid and stream:
+                members = 1 | (swap and begins) << 1 | stream.line << 2 | (stream.fill & 255) << 10
+            dut.stream.value = int(members | (not valid and chance.integers(2)))
         if valid:
-            expected[cycle + latency] = vector @ weights[tile]
+            expected[cycle + latency] = stream.sums(vector, weights[tile]) if stream else vector @ weights[tile]
+            streams.add((stream is not None, bool(begins)))
         line, row = loads.get(cycle, (chance.integers(-128, 128, columns), None))
         dut.swap.value = int(swap)
         dut.activations.value = _pack(vector, 8)
@@ -142,22 +191,26 @@ async def tiles_with_random_gaps(dut) -> None:
         await FallingEdge(dut.clk)
     assert not expected
     assert checked > tiles * columns // 2
+    assert streams == ({(False, True), (True, True), (True, False)} if config.array.depthwise else {(False, True)})
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("product_register", [False, True])
-@pytest.mark.parametrize(("name", "tiles"), [("tiny4", 300), ("edge8", 100)])
-def test_verilog(name, tiles, product_register):
-    run(name, tiles, product_register)
+@pytest.mark.parametrize(("rows", "tiles", "options"), [
+    (4, 300, {}), (8, 100, {}), (4, 300, {"product_register": True}), (8, 100, {"product_register": True}),
+    (4, 400, {"depthwise": True}), (8, 200, {"depthwise": True}), (16, 100, {"depthwise": True}),
+    (8, 200, {"depthwise": True, "product_register": True})])
+def test_verilog(rows, tiles, options):
+    run(rows, tiles, options)
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("name", "tiles", "platform", "blocks"), [
-    ("edge8", 100, Ecp5(), ecp5_model), ("tiny4", 300, Ice40(), ice40_model)], ids=["ecp5", "ice40"])
-def test_verilog_with_blocks(name, tiles, platform, blocks):
-    run(name, tiles, True, platform=platform, blocks=blocks())
+@pytest.mark.parametrize(("rows", "tiles", "platform", "blocks"), [(8, 100, Ecp5(), ecp5_model), (4, 300, Ice40(), ice40_model)],
+                         ids=["ecp5", "ice40"])
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_verilog_with_blocks(rows, tiles, platform, blocks, depthwise):
+    run(rows, tiles, {"product_register": True, "depthwise": depthwise}, platform=platform, blocks=blocks())
 
 
-def run(name, tiles, product_register, **options):
-    runner.run(SystolicArray(_config(name, product_register)), "systolic_array", "weft.verif.bench.bench_array",
-               parameters={"config": name, "tiles": tiles, "product_register": product_register}, **options)
+def run(rows, tiles, options, **more):
+    runner.run(SystolicArray(square(rows, **options)), "systolic_array", "weft.verif.bench.bench_array",
+               parameters={"rows": rows, "tiles": tiles, "options": options}, **more)

@@ -3,6 +3,7 @@
 WEFT_SEED chooses other programs: the seed of a failing one is in the message.
 """
 
+import dataclasses
 import os
 import random
 from pathlib import Path
@@ -85,9 +86,12 @@ CRAMPED = Config(
     queues=Queues(depth=2, fetch_depth=32), counters=Counters())
 
 
+DEPTHWISE = dataclasses.replace(CRAMPED, name="depthwise", array=Array(rows=8, columns=8, depthwise=True), axi=Axi(data_bits=64))
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize(("config", "programs"), [
-    (Config.load(CONFIGS / "tiny4.toml"), 24), (Config.load(CONFIGS / "edge8.toml"), 12), (CRAMPED, 12),
+    (Config.load(CONFIGS / "tiny4.toml"), 24), (Config.load(CONFIGS / "edge8.toml"), 12), (CRAMPED, 12), (DEPTHWISE, 12),
 ], ids=lambda value: getattr(value, "name", ""))
 def test_npu(config, programs):
     parameters = {"name": config.name, "options": config.canonical(), "programs": programs}

@@ -23,15 +23,28 @@ def matmul(activation=0, weight_line=0, accumulator=0, accumulate=0, signal=0) -
                       accumulate=accumulate)
 
 
+def depthwise(activation=0, weight_line=0, accumulator=0, accumulate=0, signal=0, *, continues=0, line=0, skip=0, fill=0) -> int:
+    return isa.encode("DEPTHWISE", signal=signal, activation=activation, weight_line=weight_line, accumulator=accumulator,
+                      accumulate=accumulate, continues=continues, line=line, skip=skip, fill=fill)
+
+
+def ages(rows: int, line: int) -> list[int]:
+    """How many vectors before the present one came that of each row."""
+    segments, taps = {4: (1, 4), 8: (2, 4), 16: (3, 5), 32: (3, 10), 64: (3, 21)}[rows]
+    return [min(row // taps, segments - 1) * line + row - min(row // taps, segments - 1) * taps for row in range(rows)]
+
+
 def perform(config: Config, scratchpad: np.ndarray, accumulators: np.ndarray, program: list[int], *, first_pc: int = 0) -> Error | None:
     """Change `accumulators` as the program says; gives the first error, after which the accumulators mean nothing."""
     size, current = config.lanes, {}
+    stream: list[np.ndarray] = []
     for pc, word in enumerate(program, first_pc):
         decoded = isa.decode(word)
         if decoded.instruction.name == "MATRIX_SHAPE":
             current = decoded.values
             continue
-        values = decoded.values
+        values, filters = decoded.values, decoded.instruction.name == "DEPTHWISE"
+        fill = np.full(size, values["fill"] if filters else 0, np.uint8).view(np.int8).astype(np.int64)
         for outer in range(current["outer_count"]):
             for inner in range(current["inner_count"]):
                 fold = outer * current["inner_count"] + inner
@@ -39,16 +52,28 @@ def perform(config: Config, scratchpad: np.ndarray, accumulators: np.ndarray, pr
                 if line + size > config.scratchpad_lines:
                     return Cause.SCRATCHPAD, pc, line * size
                 tile = scratchpad[line * size:(line + size) * size].view(np.int8).reshape(size, size).astype(np.int64)
+                skip = values["skip"] if filters else 0
+                if filters and (fold or not values["continues"]):
+                    stream, before = [], fill
                 for y in range(current["y_count"]):
                     for x in range(current["x_count"]):
                         address = (values["activation"] + x * current["x_stride"] + y * current["y_stride"]
                                    + inner * current["inner_stride"] + outer * current["outer_stride"]) % (1 << isa.ADDRESS_BITS)
                         if address + size > config.scratchpad_bytes:
                             return Cause.SCRATCHPAD, pc, address
-                        target = values["accumulator"] + y * current["x_count"] + x
+                        vector = scratchpad[address:address + size].view(np.int8).astype(np.int64)
+                        if filters:
+                            stream.append(vector)
+                        target = values["accumulator"] + y * current["x_count"] + x - skip
+                        if target < values["accumulator"]:
+                            continue
                         if target >= config.accumulator_lines:
                             return Cause.ACCUMULATOR, pc, target
-                        sums = scratchpad[address:address + size].view(np.int8).astype(np.int64) @ tile
+                        if filters:
+                            old = [stream[-1 - age] if age < len(stream) else before for age in ages(size, values["line"])]
+                            sums = sum(vector * weights for vector, weights in zip(old, tile, strict=True))
+                        else:
+                            sums = vector @ tile
                         if fold or values["accumulate"]:
                             sums += accumulators[target]
                         accumulators[target] = sums.astype(np.int32)
@@ -56,8 +81,10 @@ def perform(config: Config, scratchpad: np.ndarray, accumulators: np.ndarray, pr
 
 
 def random_program(config: Config, chance: random.Random, length: int, *, errors: bool = False) -> list[int]:
-    """Shapes and MATMULs that overlap in the accumulators as often as not; all accesses in range unless `errors`."""
+    """Shapes and MATMULs, with the vertical path also DEPTHWISEs, that overlap in the accumulators as often as not; all accesses in
+    range unless `errors`."""
     program: list[int] = []
+    line_before = None  # of a stream that can go on
     for _ in range(length):
         small = chance.random() < 0.5
         counts = {"x": chance.randint(1, 3 if small else 9), "y": chance.randint(1, 2 if small else 5),
@@ -78,5 +105,13 @@ def random_program(config: Config, chance: random.Random, length: int, *, errors
                     line = config.scratchpad_lines - chance.randint(1, 4 * config.lanes)
                 case "accumulator":
                     target = config.accumulator_lines - chance.randint(1, 12)
-            program.append(matmul(activation, line, target, chance.getrandbits(1), chance.getrandbits(4)))
+            operands = activation, line, target, chance.getrandbits(1), chance.getrandbits(4)
+            if not config.array.depthwise or chance.random() < 0.4:
+                program.append(matmul(*operands))
+                continue
+            continues = line_before is not None and chance.random() < 0.5
+            if not continues:
+                line_before = chance.choice([0, 1, 235, chance.randint(2, 20)])
+            program.append(depthwise(*operands, continues=int(continues), line=line_before, fill=chance.getrandbits(8),
+                                     skip=chance.choice([0, 1, chance.randint(0, 20), chance.randint(0, 511)])))
     return program

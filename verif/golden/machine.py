@@ -14,7 +14,7 @@ from weft.gen.config import Config
 from weft.gen.isa import Cause, Decoded, Unit
 from weft.verif.golden.dma import load, store
 from weft.verif.golden.faults import Error, Trap, UndefinedProgram
-from weft.verif.golden.matrix import matmul
+from weft.verif.golden.matrix import depthwise, matmul
 from weft.verif.golden.memory import Access, Effect, Memory, Window
 from weft.verif.golden.races import RaceChecker
 from weft.verif.golden.vector import Setup, vector
@@ -70,6 +70,7 @@ class _Run:
 
     def __init__(self, machine: Machine, offset: int, length: int, priority: Sequence[int]) -> None:
         self.config, self.memory = machine.config, machine.memory
+        self.memory.stream = None  # a program does not continue what another one began
         self.offset, self.length, self.priority = offset, length, priority
         self.races = RaceChecker() if machine.strict else None
         self.pc = 0  # next instruction to dispatch
@@ -112,8 +113,12 @@ class _Run:
         start = self.offset + self.pc * isa.WORD_BYTES
         if not window.readable or start + isa.WORD_BYTES > len(window.data):
             return Error(Cause.WINDOW, self.pc, isa.CONTROL, start)
+        word = int.from_bytes(window.data[start : start + isa.WORD_BYTES].tobytes(), "little")
+        known = isa.BY_OPCODE.get(word & 0xFF)
+        if known and not self.config.provides(known.option):
+            return Error(Cause.ILLEGAL_OPCODE, self.pc, isa.CONTROL)
         try:
-            decoded = isa.decode(int.from_bytes(window.data[start : start + isa.WORD_BYTES].tobytes(), "little"))
+            decoded = isa.decode(word)
         except isa.EncodingError as error:
             return Error(error.cause, self.pc, isa.CONTROL)
         return None if decoded.instruction.name == "HALT" else decoded
@@ -187,4 +192,5 @@ class _Stop(Exception):
 
 
 SHAPED: dict[str, tuple[str, Callable[[Memory, dict[str, int], dict[str, int]], Effect]]] = {
-    "LOAD": ("LOAD_SHAPE", load), "STORE": ("STORE_SHAPE", store), "MATMUL": ("MATRIX_SHAPE", matmul)}
+    "LOAD": ("LOAD_SHAPE", load), "STORE": ("STORE_SHAPE", store), "MATMUL": ("MATRIX_SHAPE", matmul),
+    "DEPTHWISE": ("MATRIX_SHAPE", depthwise)}

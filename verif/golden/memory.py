@@ -40,8 +40,18 @@ class Effect:
     counts: dict[str, int]
 
 
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """Where a depthwise stream ended: its `line`, and its last `span` vectors (int8, oldest first), as many as the next one can look
+    back."""
+
+    line: int
+    vectors: NDArray[np.int8]
+
+
 class Memory:
-    """Scratchpad (bytes), accumulators (lines, lanes), parameter sets (sets, lanes), table (256) and DRAM windows.
+    """Scratchpad (bytes), accumulators (lines, lanes), parameter sets (sets, lanes), table (256) and DRAM windows; and the stream
+    that a DEPTHWISE may continue, None before the first of a program.
 
     Everything on chip is zero at first; in hardware it is whatever power-up left, so programs must not rely on it.
     """
@@ -56,6 +66,7 @@ class Memory:
         self.right = np.zeros((sets, lanes), np.int32)
         self.left = np.zeros((sets, lanes), np.int32)
         self.table = np.zeros(256, np.int32)
+        self.stream: Stream | None = None
 
     def gather(self, addresses: Addresses, size: int) -> NDArray[np.uint8]:
         """Bytes (n, size) from each byte address, which must be in range."""

@@ -1,5 +1,6 @@
 """Small helpers that tests of the golden machine share."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from weft.gen.config import Config
 from weft.verif.golden.machine import Machine, Outcome
 
 TINY = Config.load(Path(__file__).parents[2] / "configs" / "tiny4.toml")
+# The same with a vertical path: one segment of four rows.
+TINY_DEPTHWISE = dataclasses.replace(TINY, array=dataclasses.replace(TINY.array, depthwise=True))
 
 PLAIN_SCALE = ("VECTOR_SCALE pre=0 multiplier=1 left=0 right=0 rounding=floor "
                "pre_select=constant multiplier_select=constant left_select=constant right_select=constant\n")

@@ -2,15 +2,19 @@
 
 import random
 
+import pytest
 from amaranth.sim import Simulator
 
 from weft.gen import isa
+from weft.gen.config import Array, Config
 from weft.gen.isa import INSTRUCTIONS, WORD_BITS, Cause
 from weft.hdl.control.decode import Decoder
 
 
-def _expected(word: int) -> tuple[int, int]:
+def _expected(word: int, depthwise: bool) -> tuple[int, int]:
     """Cause and unit; the unit counts only where it is looked at."""
+    if word & 0xFF == isa.BY_NAME["DEPTHWISE"].opcode and not depthwise:
+        return Cause.ILLEGAL_OPCODE, isa.CONTROL
     try:
         return Cause.NONE, isa.decode(word).instruction.unit
     except isa.EncodingError as error:
@@ -32,12 +36,13 @@ def _words(chance: random.Random) -> list[int]:
     return words
 
 
-def test_every_rule_of_every_field():
-    dut, seen = Decoder(), set()
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_every_rule_of_every_field(depthwise):
+    dut, seen = Decoder(Config(array=Array(depthwise=depthwise))), set()
 
     async def testbench(ctx):
         for word in _words(random.Random(1)):
-            cause, unit = _expected(word)
+            cause, unit = _expected(word, depthwise)
             seen.add(cause)
             ctx.set(dut.word, word)
             await ctx.delay(1e-9)

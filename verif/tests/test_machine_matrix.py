@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.gen.isa import Cause, Unit
-from weft.verif.golden.faults import Error
-from weft.verif.tests.programs import TINY, machine_for, run
+from weft.gen.config import Array, Axi, Config, Scratchpad
+from weft.gen.isa import CONTROL, Cause, Unit
+from weft.verif.golden.faults import Error, UndefinedProgram
+from weft.verif.tests.programs import TINY, TINY_DEPTHWISE, machine_for, run
 
 LANES = TINY.lanes
 
@@ -114,3 +115,95 @@ def test_last_addresses_are_legal():
     machine, length = machine_for(text(shape(), activation=LAST_BYTE, weight_line=LAST_LINE, accumulator=LAST_ACCUMULATOR,
                                        accumulate=0))
     run(machine, length)
+
+
+SEGMENTS = {4: (1, 4), 8: (2, 4), 16: (3, 5), 32: (3, 10), 64: (3, 21)}  # rows -> segments and rows of each, as in the instruction set
+
+
+def square(rows: int) -> Config:
+    return Config(array=Array(rows=rows, columns=rows, depthwise=True), axi=Axi(data_bits=8 * rows), scratchpad=Scratchpad(kib=512))
+
+
+def depthwise_text(values: dict[str, int], **fields: int) -> str:
+    given = {"activation": 0, "weight_line": 0, "accumulator": 0, "accumulate": 0, "continues": 0, "line": 0, "skip": 0, "fill": 0} | fields
+    return f"""MATRIX_SHAPE {" ".join(f"{name}={value}" for name, value in values.items())}
+    DEPTHWISE {" ".join(f"{name}={value}" for name, value in given.items())}
+    """
+
+
+def test_depthwise_by_hand():
+    """Column 1 sees 1 2 3 4 5 with weights 10 (now), 100, -100, 1 (three ago), after a stream of 7s; the first result is skipped."""
+    machine, length = machine_for(depthwise_text(shape(x=(5, 4)), weight_line=8, accumulator=3, skip=1, fill=7) + "HALT",
+                                  config=TINY_DEPTHWISE, seed=3)
+    machine.memory.scratchpad[1:21:4] = [1, 2, 3, 4, 5]
+    machine.memory.scratchpad[8 * 4 + 1:8 * 4 + 17:4] = np.array([10, 100, -100, 1], np.int8).view(np.uint8)
+    below = machine.memory.accumulators[7].tolist()
+    outcome = run(machine, length)
+    assert machine.memory.accumulators[3:7, 1].tolist() == [20 + 100 - 700 + 7, 30 + 200 - 100 + 7, 40 + 300 - 200 + 1, 50 + 400 - 300 + 2]
+    assert machine.memory.accumulators[7].tolist() == below
+    assert outcome.counts == {"MATRIX_VECTORS": 5, "WEIGHT_TILES": 1}
+
+
+@pytest.mark.parametrize("rows", SEGMENTS)
+def test_depthwise_convolution(rows):
+    """An image with one column of padding behind each line, in two bands, filtered by as many rows and columns as a fold takes."""
+    segments, taps = SEGMENTS[rows]
+    random, width, height = np.random.default_rng(rows), 11, 8
+    image = np.full((height, width + taps - 1, rows), -5)
+    image[:, :width] = random.integers(-128, 128, (height, width, rows))
+    kernel = random.integers(-128, 128, (segments, taps, rows))
+    line, first = width + taps - 1, 4
+    nest = {"x": (line, rows), "y": (first, line * rows)}
+    more = depthwise_text(shape(**nest), weight_line=400, line=line, fill=251)
+    # A stream goes on after a MATMUL.
+    more += text(shape(), activation=0, weight_line=0, accumulator=height * line, accumulate=0).replace("HALT", "")
+    more += depthwise_text(shape(**nest | {"y": (height - first, line * rows)}), weight_line=400, line=line, continues=1, fill=1,
+                           activation=first * line * rows, accumulator=first * line)
+    machine, length = machine_for(more + "HALT", config=square(rows), seed=1)
+    machine.memory.scratchpad[:image.size] = image.astype(np.int8).ravel().view(np.uint8)
+    tile = np.zeros((rows, rows), np.int8)
+    for segment in range(segments):  # row 0 of a segment meets the newest vector
+        tile[(segments - 1 - segment) * taps:][:taps] = kernel[segment, ::-1]
+    machine.memory.scratchpad[400 * rows:][:tile.size] = tile.ravel().view(np.uint8)
+    run(machine, length)
+    padded = np.full((height + segments - 1, width + 2 * (taps - 1), rows), -5)
+    padded[segments - 1:, taps - 1:] = image
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (segments, taps), axis=(0, 1))
+    expected = np.einsum("yxcij,ijc->yxc", windows, kernel)
+    assert (machine.memory.accumulators[:height * line].reshape(height, line, rows) == expected).all()
+
+
+@pytest.mark.parametrize("before", ["", depthwise_text(shape(), line=4)])
+def test_depthwise_continues_nothing(before):
+    machine, length = machine_for(before + depthwise_text(shape(), line=3, continues=1) + "HALT", config=TINY_DEPTHWISE)
+    with pytest.raises(UndefinedProgram, match="continues"):
+        machine.run(0, length)
+
+
+def test_depthwise_does_not_continue_another_program():
+    machine, length = machine_for(depthwise_text(shape(), line=3) + "HALT\n" + depthwise_text(shape(), line=3, continues=1) + "HALT",
+                                  config=TINY_DEPTHWISE)
+    run(machine, length - 3)
+    with pytest.raises(UndefinedProgram, match="continues"):
+        machine.run(3 * 16, 3)
+
+
+def test_depthwise_needs_the_option():
+    machine, length = machine_for(depthwise_text(shape()) + "HALT")
+    assert machine.run(0, length).error == Error(Cause.ILLEGAL_OPCODE, 1, CONTROL)
+
+
+@pytest.mark.parametrize(("skip", "error"), [(4, None), (3, TINY.accumulator_lines), (2, TINY.accumulator_lines)])
+def test_depthwise_traps_at_results_only(skip, error):
+    """Five positions: with four skipped the one result just fits."""
+    machine, length = machine_for(depthwise_text(shape(x=(5, 4)), skip=skip, accumulator=LAST_ACCUMULATOR) + "HALT", config=TINY_DEPTHWISE)
+    expected = None if error is None else Error(Cause.ACCUMULATOR, 1, Unit.MATRIX, error)
+    assert machine.run(0, length).error == expected
+
+
+def test_depthwise_without_results():
+    program = depthwise_text(shape(x=(5, 4)), skip=5, accumulator=LAST_ACCUMULATOR) + "HALT"
+    machine, length = machine_for(program, config=TINY_DEPTHWISE, seed=2)
+    before = machine.memory.accumulators.copy()
+    run(machine, length)
+    assert (machine.memory.accumulators == before).all()

@@ -10,7 +10,7 @@ from weft.gen.config import Config
 from weft.gen.isa import Alu, Destination, Rounding, Select, Source, Unit
 from weft.verif.random_illegal import FAULTS, random_illegal
 from weft.verif.random_programs import random_program
-from weft.verif.tests.programs import TINY
+from weft.verif.tests.programs import TINY, TINY_DEPTHWISE
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
@@ -51,11 +51,12 @@ def test_same_seed_same_program():
     assert random_program(TINY, 5, 10).words != random_program(TINY, 6, 10).words
 
 
-def test_coverage():
+@pytest.mark.parametrize("config", [TINY, TINY_DEPTHWISE], ids=["plain", "depthwise"])
+def test_coverage(config):
     """Over a few seeds every instruction, kind, mode and semaphore appears, and memory that is shared by all units is contended."""
     seen, edges = set(), set()
     for seed in range(8):
-        for word in random_program(TINY, seed, 60).words[:-1]:
+        for word in random_program(config, seed, 60).words[:-1]:
             decoded = isa.decode(word)
             seen.add(decoded.instruction.name)
             edges |= {(other, decoded.instruction.unit) for other in Unit if decoded.wait >> other & 1}
@@ -67,7 +68,9 @@ def test_coverage():
     for name, kind in kinds.items():
         assert {(name, int(value)) for value in kind} <= seen
     assert {("reduce", depth) for depth in range(5)} | {("accumulate", 0), ("accumulate", 1), ("table", 1)} <= seen
-    assert {instruction.name for instruction in isa.INSTRUCTIONS} - seen == {"HALT"}
+    if config.array.depthwise:
+        assert {("continues", 0), ("continues", 1)} <= seen
+    assert {instruction.name for instruction in isa.INSTRUCTIONS if config.provides(instruction.option)} - seen == {"HALT"}
     assert edges == set(itertools.product(Unit, Unit))
 
 

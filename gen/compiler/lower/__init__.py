@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from weft.gen.compiler.lower.arrange import lower_arrange
+from weft.gen.compiler.lower.choice import lower_conv
 from weft.gen.compiler.lower.context import Band, Context
-from weft.gen.compiler.lower.convolution import lower_conv
 from weft.gen.compiler.lower.elementwise import lower_add, lower_multiply, lower_rescale, lower_table
 from weft.gen.compiler.lower.pooling import lower_average_pool, lower_max_pool
 from weft.gen.compiler.lower.softmax import lower_softmax

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from weft.gen.compiler.constants import SET_LINES, parameter_sets, split_weights, weight_tiles
-from weft.gen.compiler.emitter import PostStage, ScaleStage
+from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
 from weft.gen.compiler.lower.grouped import Strip, all_channels, first_channels, grouped_strips, separate
 from weft.gen.compiler.steps import Step
@@ -187,11 +187,14 @@ class ConvLowering:
             outer=(piece.rows, node.dilation[0] * source.row_bytes if piece.rows > 1 else 0),
             reads=[source.region(y, last)])
 
+    def _sums(self, tile: Tile, slot: int) -> Operand:
+        """The accumulators of a tile, columns and rows."""
+        return self.emitter.accumulators(slot, tile.rows * tile.columns, (1, tile.columns))
+
     def _requantise(self, group: int, tile: Tile, slot: int) -> None:
         node, target = self.node, self.band.output
         self.emitter.vector(
-            (tile.columns, tile.rows),
-            self.emitter.accumulators(slot, tile.rows * tile.columns, (1, tile.columns)),
+            (tile.columns, tile.rows), self._sums(tile, slot),
             byte_destination(target, tile.y, tile.y + tile.rows - 1, target.address(tile.y, tile.x, group * self.lanes),
                              (target.pitch, target.row_bytes)),
             scale=ScaleStage.per_channel(node.scale.rounding), post=PostStage(node.zero_point, node.low, node.high),
@@ -199,8 +202,3 @@ class ConvLowering:
             parameter=self.first_set + group - self.first_group)
         if self.epilogue:
             self.epilogue(tile, group, slot)
-
-
-def lower_conv(context: Context, node: Conv, band: Band, epilogue: Epilogue | None = None) -> Iterator[Step]:
-    """Steps of one band of a convolution; `epilogue` emits what follows each finished tile of an output group."""
-    yield from ConvLowering(context, node, band, epilogue).steps()

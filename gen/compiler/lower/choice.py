@@ -1,0 +1,26 @@
+"""Which instructions a convolution becomes."""
+
+from collections.abc import Iterator
+
+from weft.gen.compiler.lower.context import Band, Context
+from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Tile
+from weft.gen.compiler.lower.depthwise import DepthwiseLowering, Filter
+from weft.gen.compiler.steps import Step
+from weft.gen.graph import Conv
+
+
+def _lowering(context: Context, node: Conv, band: Band, epilogue: Epilogue | None) -> ConvLowering:
+    plan = Filter.of(node, band.inputs[0].tensor, band.output.tensor, context.emitter.config)
+    if plan:
+        return DepthwiseLowering(context, node, band, epilogue, plan)
+    return ConvLowering(context, node, band, epilogue)
+
+
+def lower_conv(context: Context, node: Conv, band: Band, epilogue: Epilogue | None = None) -> Iterator[Step]:
+    """Steps of one band of a convolution; `epilogue` emits what follows each finished tile of an output group."""
+    yield from _lowering(context, node, band, epilogue).steps()
+
+
+def conv_tiles(context: Context, node: Conv, band: Band) -> list[Tile]:
+    """The tiles of output pixels that `lower_conv` cuts the band into."""
+    return _lowering(context, node, band, None).tiles

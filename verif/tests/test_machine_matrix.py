@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.gen.config import Array, Axi, Config, Scratchpad
@@ -38,6 +38,7 @@ def test_by_hand():
     assert outcome.counts == {"MATRIX_VECTORS": 1, "WEIGHT_TILES": 1}
 
 
+@settings(deadline=None)
 @given(x=st.tuples(st.integers(1, 4), st.integers(-9, 9)), y=st.tuples(st.integers(1, 3), st.integers(-40, 40)),
        inner=st.tuples(st.integers(1, 3), st.integers(-5, 5)), outer=st.tuples(st.integers(1, 3), st.integers(-50, 50)),
        accumulate=st.integers(0, 1))

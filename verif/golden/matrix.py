@@ -55,9 +55,10 @@ def depthwise(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> 
 
 def _ages(config: Config, line: int) -> NDArray[np.int64]:
     """How many vectors ago each row's came."""
-    rows = np.arange(config.array.rows)
+    rows = np.arange(config.array.rows, dtype=np.int64)
     segment = np.minimum(rows // config.depthwise_taps, config.depthwise_segments - 1)
-    return segment * line + rows - segment * config.depthwise_taps
+    ages: NDArray[np.int64] = segment * line + rows - segment * config.depthwise_taps
+    return ages
 
 
 @dataclasses.dataclass(frozen=True)

@@ -102,7 +102,7 @@ class DepthwiseLowering(ConvLowering):
 
     def _newest(self, y: int) -> int:
         """Input row of the lowest tap for output row y."""
-        return y * self.node.stride[0] - self.node.padding[0] + (self.node.weights.shape[1] - 1) * self.node.dilation[0]
+        return int(y * self.node.stride[0] - self.node.padding[0] + (self.node.weights.shape[1] - 1) * self.node.dilation[0])
 
     def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
         node, source, plan = self.node, self.band.inputs[0], self.plan

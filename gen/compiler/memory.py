@@ -92,10 +92,18 @@ class AccumulatorSlots:
 
     def __init__(self, config: Config) -> None:
         self.lines = config.accumulator_lines // len(self.ORDER)
-        self._turn = 0
+        self._total = config.accumulator_lines
+        self._turn = self._place = 0
 
     def next(self) -> int:
         """First line of the next slot; earlier users are waited for through the dependence tracker."""
         slot = self.ORDER[self._turn]
         self._turn = (self._turn + 1) % len(self.ORDER)
         return slot * self.lines
+
+    def anywhere(self, lines: int) -> int:
+        """First of `lines` lines (at most `self.lines`) behind the last ones that this gave, whatever the bank: for tiles that the matrix
+        unit overwrites and never adds to, which leaves the read ports to the vector unit. Many short tiles may then be under way."""
+        self._place = first = self._place if self._place + lines <= self._total else 0
+        self._place += lines
+        return first

@@ -159,7 +159,7 @@ class ConvLowering:
         """All tiles of some output groups whose weights, `lines` each, lie one after the other."""
         for index, group in enumerate(groups):
             for tile in self.tiles:
-                slot, weights = self.emitter.slots.next(), placed[0] + index * lines
+                slot, weights = self._slot(tile), placed[0] + index * lines
                 for number, piece in enumerate(self.pieces):
                     self._matmul(piece, group, tile, slot, number > 0, weights)
                     weights += piece.folds * self.lanes
@@ -168,10 +168,15 @@ class ConvLowering:
     def _piece(self, group: int, tile: Tile, slot: list[int], index: int, placed: list[int]) -> None:
         """One of several blocks of weights that a tile needs one after the other."""
         if index == 0:
-            slot.append(self.emitter.slots.next())
+            slot.append(self._slot(tile))
         self._matmul(self.pieces[index], group, tile, slot[0], index > 0, placed[0])
         if index == len(self.pieces) - 1:
             self._requantise(group, tile, slot[0])
+
+    def _slot(self, tile: Tile) -> int:
+        """First accumulator line for a tile."""
+        del tile
+        return self.emitter.slots.next()
 
     def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
         node, source = self.node, self.band.inputs[0]

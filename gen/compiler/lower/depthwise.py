@@ -6,6 +6,7 @@ with some that are none, which the vector unit steps over, and so it does with a
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Piece, T
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
 from weft.gen.isa import LONGEST_LINE
+
+RESTART = 27  # cycles between the last iteration of a VECTOR and the first of the next, as measured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,10 +56,16 @@ class Filter:
         return cls(left, length, newest[0] - left, folds, step)
 
     def tile_rows(self, node: Conv, rows: int, config: Config) -> int:
-        """Output rows of a tile in a band of `rows`: as `tiles_of` says, but that a tile must leave room for results that are none."""
+        """Output rows of a tile in a band of `rows`.
+
+        The vector unit begins when the first tile is complete and is then busy to the end: with k tiles for each of n output groups of P
+        positions it has done its work P / k + k * n * RESTART cycles later than it would take at best. So k is sqrt(P / (n * RESTART)).
+        """
         pitch = node.stride[0] * self.length
         most = 1 + (_room(config) - self.length) // pitch
-        return balanced(rows, max(1, min(most, max(rows // 4, lines_for(4 * config.lanes, pitch)))))
+        groups = lines_for(len(node.weights), config.lanes)
+        count = max(1, round(math.sqrt(rows * pitch / (groups * RESTART))))
+        return balanced(rows, max(1, min(most, lines_for(rows, count))))
 
 
 def _room(config: Config) -> int:
@@ -99,6 +108,7 @@ class DepthwiseLowering(ConvLowering):
         self.pieces = [Piece(0, 0, 0, _tiles(node, part[..., 0], plan, config)) for part in split_weights(node.weights)]
         self.start = [group * self.lanes for group in range(self.groups)]
         self.tiles = filter_tiles(plan, node, band, config)
+        self.alone = plan.folds == len(self.pieces) == 1
 
     def _newest(self, y: int) -> int:
         """Input row of the lowest tap for output row y."""
@@ -106,7 +116,7 @@ class DepthwiseLowering(ConvLowering):
 
     def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
         node, source, plan = self.node, self.band.inputs[0], self.plan
-        alone = plan.folds == len(self.pieces) == 1
+        alone = self.alone
         newest, last = self._newest(tile.y), self._newest(tile.y + tile.rows - 1)
         highest = newest - (node.weights.shape[1] - 1) * node.dilation[0]
         continues = alone and tile.y > self.band.first
@@ -124,10 +134,15 @@ class DepthwiseLowering(ConvLowering):
             reads=[source.region(min(first, highest), last) if not continues else source.region(first, last)],
             stream=Stream(plan.length * node.dilation[0], (newest - first) * plan.length + plan.first, source.pad_value, continues))
 
+    def _results(self, tile: Tile) -> int:
+        """Accumulator lines from the first result of a tile to the last that its stream gives."""
+        return (tile.rows - 1) * self.node.stride[0] * self.plan.length + self.plan.length - self.plan.first
+
+    def _slot(self, tile: Tile) -> int:
+        return self.emitter.slots.anywhere(self._results(tile)) if self.alone else super()._slot(tile)
+
     def _sums(self, tile: Tile, slot: int) -> Operand:
-        pitch = self.node.stride[0] * self.plan.length
-        return self.emitter.accumulators(slot, (tile.rows - 1) * pitch + self.plan.length - self.plan.first,
-                                         (self.node.stride[1], pitch))
+        return self.emitter.accumulators(slot, self._results(tile), (self.node.stride[1], self.node.stride[0] * self.plan.length))
 
 
 def filter_tiles(plan: Filter, node: Conv, band: Band, config: Config) -> list[Tile]:

@@ -1,0 +1,1 @@
+"""Number formats as data: elements (`element`), pairs of them and their exact sums (`pair`), operands with block scales (`operand`)."""

@@ -19,6 +19,7 @@ from weft.hdl.dma.store import StoreUnit
 from weft.hdl.matrix.accumulators import Accumulators
 from weft.hdl.matrix.unit import MatrixUnit
 from weft.hdl.mem.scratchpad import Scratchpad
+from weft.hdl.replica import replicas
 from weft.hdl.sequential.machine import SequentialMachine
 from weft.hdl.vector.unit import VectorUnit
 
@@ -48,7 +49,6 @@ class Npu(wiring.Component):
         return self._config
 
     def elaborate(self, platform: object) -> Module:
-        del platform
         if self._config.machine.organisation == "sequential":
             return self._sequential()
         m, config = Module(), self._config
@@ -56,9 +56,11 @@ class Npu(wiring.Component):
         m.submodules.run = run = RunControl()
         m.submodules.counters = counters = Counters(config)
 
+        resets = iter(replicas(m, platform, run.soft_reset, 8, name="soft_reset"))
+
         def resettable(name: str, component: Component) -> Component:
             """Add a component that a soft reset resets."""
-            m.submodules[name] = ResetInserter(run.soft_reset)(component)
+            m.submodules[name] = ResetInserter(next(resets))(component)
             return component
 
         control = resettable("control", ControlUnit(config))

@@ -23,6 +23,7 @@ class SramFifo(wiring.Component):
     Members
     -------
     i, o: streams of `shape`.
+    level: entries in the memory.
     empty: nothing inside, neither in the memory nor behind it.
     """
 
@@ -32,7 +33,9 @@ class SramFifo(wiring.Component):
         if not isinstance(depth, int) or depth < 2 or depth & (depth - 1):
             raise ValueError(f"SramFifo depth={depth!r}: must be a power of two of 2 or more")
         self._shape, self._depth = shape, depth
-        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "empty": Out(1, init=1)})
+        super().__init__({
+            "i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape)), "level": Out(range(depth + 1)),
+            "empty": Out(1, init=1)})
 
     @property
     def depth(self) -> int:
@@ -43,17 +46,16 @@ class SramFifo(wiring.Component):
         del platform
         m = Module()
         m.submodules.sram = sram = Sram(depth=self._depth, width=Shape.cast(self._shape).width)
-        stored = Signal(range(self._depth + 1))
         head, tail = Signal(ceil_log2(self._depth)), Signal(ceil_log2(self._depth))
         push, fetch, fetched, valid, advance = Signal(), Signal(), Signal(), Signal(), Signal()
         first = Signal(self._shape, reset_less=True)
         m.d.comb += [
-            self.i.ready.eq(stored != self._depth), push.eq(self.i.valid & self.i.ready),
-            advance.eq(~valid | self.o.ready), fetch.eq((stored != 0) & (~fetched | advance)),
+            self.i.ready.eq(self.level != self._depth), push.eq(self.i.valid & self.i.ready),
+            advance.eq(~valid | self.o.ready), fetch.eq((self.level != 0) & (~fetched | advance)),
             sram.write.enable.eq(push), sram.write.address.eq(tail), sram.write.data.eq(self.i.payload),
             sram.read.enable.eq(fetch), sram.read.address.eq(head), self.o.payload.eq(first), self.o.valid.eq(valid),
-            self.empty.eq((stored == 0) & ~fetched & ~valid)]
-        m.d.sync += [stored.eq(stored + push - fetch), head.eq(head + fetch), tail.eq(tail + push),
+            self.empty.eq((self.level == 0) & ~fetched & ~valid)]
+        m.d.sync += [self.level.eq(self.level + push - fetch), head.eq(head + fetch), tail.eq(tail + push),
                      fetched.eq(fetch | (fetched & ~advance))]
         with m.If(advance):
             m.d.sync += valid.eq(fetched)

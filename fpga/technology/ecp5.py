@@ -20,6 +20,8 @@ class Ecp5:
     (the setup time of operands without registers before the output register, speed grade 6), less than any path of fabric here.
     """
 
+    keeps_replicas = True  # `weft.hdl.replica`: wires across this chip take longer than its logic
+
     def get_multiplier(self, multiplier: Multiplier) -> Module:
         """One MULT18X18D. Clock enables: CE0 input A, CE1 input B, CE2 output."""
         m = Module()

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen import csr
 from weft.gen.config import Config
 from weft.gen.isa import State, Unit
+from weft.hdl.replica import replicas
 
 CYCLES = "CYCLES"
 STATES = {f"{unit.name}_{state.name}": (unit, state) for unit in Unit for state in State}
@@ -38,20 +39,20 @@ class Counters(wiring.Component):
             "select": In(range(len(csr.COUNTERS))), "value": Out(32)})
 
     def elaborate(self, platform: object) -> Module:
-        del platform
         m = Module()
         if not self._config.counters.enabled:
             return m
+
         def delayed(value: Value, name: str) -> Signal:
             register = Signal.like(value, name=name)
             m.d.sync += register.eq(value)
             return register
 
-        counting, clear = (delayed(delayed(value, f"{name}_before"), name)
+        counting, clear = (replicas(m, platform, delayed(value, f"{name}_before"), len(csr.COUNTERS), name=name)
                            for value, name in ((self.counting, "counting"), (self.clear, "clear")))
         states = {unit: delayed(getattr(self, f"state_{unit.value}"), f"was_{unit.name}") for unit in Unit}
         counters = []
-        for counter in csr.COUNTERS:
+        for number, counter in enumerate(csr.COUNTERS):
             step = Signal(self.EVENT_BITS, name=f"step_{counter.name}", reset_less=True)
             count = Signal(32, name=f"count_{counter.name}", reset_less=True)
             if counter.name == CYCLES:
@@ -61,9 +62,9 @@ class Counters(wiring.Component):
                 m.d.sync += step.eq(states[unit] == state)
             else:
                 m.d.sync += step.eq(delayed(getattr(self, counter.name.lower()), f"was_{counter.name}"))
-            with m.If(clear):
+            with m.If(clear[number]):
                 m.d.sync += count.eq(0)
-            with m.Elif(counting):
+            with m.Elif(counting[number]):
                 m.d.sync += count.eq(count + step)
             counters.append(count)
         chosen = Signal(32)

@@ -19,7 +19,7 @@ class RunControl(wiring.Component):
     outstanding: a burst is offered or in flight.
     begin: pulse: a program starts.
     halt: no unit may start an instruction or a burst.
-    soft_reset: pulse: reset everything but this component and the registers.
+    soft_reset: pulse: reset everything but this component and the registers in the next cycle.
     counting: a program runs: START until the interrupt.
     busy, done_flag, failed: fields of STATUS.
     done_event, error_event: pulses: the interrupts.
@@ -84,5 +84,8 @@ class RunControl(wiring.Component):
             with m.State("RESET"):
                 m.d.comb += [self.busy.eq(1), self.halt.eq(1), self.soft_reset.eq(1)]
                 m.d.sync += self.done_flag.eq(0)
+                m.next = "SETTLE"
+            with m.State("SETTLE"):
+                m.d.comb += [self.busy.eq(1), self.halt.eq(1)]
                 m.next = "IDLE"
         return m

@@ -1,6 +1,6 @@
 """The accumulators: two banks of C x 32-bit lines that the matrix stream adds to and the vector unit reads and writes."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Module, Mux, Signal, signed
 from amaranth.hdl import Assert
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen.config import Config
 from weft.hdl.interfaces import AccumulateStream, AccumulatorRead, AccumulatorWrite
 from weft.hdl.mem.sram import Sram
+from weft.hdl.replica import replicas
 
 BANKS = 2
 
@@ -43,7 +44,6 @@ class Accumulators(wiring.Component):
             "reads": Out(range(BANKS + 1)), "writes": Out(range(BANKS + 1))})
 
     def elaborate(self, platform: object) -> Module:
-        del platform
         m = Module()
         lines, columns = self._config.accumulator_lines, self._config.array.columns
         banks = [Sram(depth=lines // BANKS, width=32 * columns) for _ in range(BANKS)]
@@ -76,21 +76,22 @@ class Accumulators(wiring.Component):
                      self.writes.eq(banks[0].write.enable + banks[1].write.enable)]
 
         # The vector unit's data: out of a memory into a register, and to the unit, which is as wide as the array and not close by.
-        read_bank, comes = Signal(reset_less=True), Signal(AccumulatorRead.LATENCY - 1)
-        m.d.sync += comes.eq(Cat(read_taken, comes))
-        with m.If(read_taken):
-            m.d.sync += read_bank.eq(read.address[-1])
-        data = Mux(read_bank, banks[1].read.data, banks[0].read.data)
-        for stage, moves in enumerate(comes):
-            given, data = data, Signal(32 * columns, reset_less=True, name=f"data_{stage}")
-            with m.If(moves):
-                m.d.sync += data.eq(given)
+        upper = replicas(m, platform, read.address[-1], columns, name="upper", enable=read_taken, reset_less=True)
+        moves = [Mux(upper[n], banks[1].read.data.word_select(n, 32), banks[0].read.data.word_select(n, 32)) for n in range(columns)]
+        comes = read_taken
+        for stage in range(AccumulatorRead.LATENCY - 1):
+            copies = replicas(m, platform, comes, columns, name=f"comes_{stage}")
+            data = Signal(32 * columns, reset_less=True, name=f"data_{stage}")
+            for n, copy in enumerate(copies):
+                with m.If(copy):
+                    m.d.sync += data.word_select(n, 32).eq(moves[n])
+            moves, comes = [data.word_select(n, 32) for n in range(columns)], copies[0]
         m.d.comb += read.data.eq(data)
 
-        self._add(m, banks, total_valid, total_address, total)
+        self._add(m, platform, banks, total_valid, total_address, total)
         return m
 
-    def _add(self, m: Module, banks: list[Sram], valid: Signal, address: Signal, total: Signal) -> None:
+    def _add(self, m: Module, platform: object, banks: list[Sram], valid: Signal, address: Signal, total: Signal) -> None:
         """The stream's pipeline: read | out of the memory into `old` | add and write."""
         bits, columns = self._config.partial_sum_bits, self._config.array.columns
         stream = self.accumulate
@@ -101,9 +102,15 @@ class Accumulators(wiring.Component):
         with m.If(stream.valid):
             m.d.sync += [fetch_add.eq(stream.add), fetch_address.eq(stream.address), fetch_data.eq(stream.data)]
         with m.If(fetch_valid):
-            m.d.sync += [address.eq(fetch_address), data.eq(fetch_data),
-                         old.eq(Mux(fetch_add, Mux(fetch_address[-1], banks[1].read.data, banks[0].read.data), 0))]
+            m.d.sync += [address.eq(fetch_address), data.eq(fetch_data)]
+        fetches, adds, uppers = (
+            replicas(m, platform, value, columns, name=name, enable=enable, reset_less=enable is not None)
+            for name, value, enable in (("fetches", stream.valid, None), ("adds", stream.add, stream.valid),
+                                        ("add_upper", stream.address[-1], stream.valid)))
         for lane in range(columns):
+            before = [bank.read.data.word_select(lane, 32) for bank in banks]
+            with m.If(fetches[lane]):
+                m.d.sync += old.word_select(lane, 32).eq(Mux(adds[lane], Mux(uppers[lane], before[1], before[0]), 0))
             term = Signal(signed(bits), name=f"term_{lane}")
             m.d.comb += [term.eq(data[bits * lane:bits * (lane + 1)]),
                          total[32 * lane:32 * (lane + 1)].eq(old[32 * lane:32 * (lane + 1)] + term)]

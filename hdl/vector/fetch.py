@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen.config import Config
 from weft.gen.isa import Source
 from weft.hdl.interfaces import AccumulatorRead, ScratchpadRead
+from weft.hdl.replica import replicas
 from weft.hdl.vector.iteration import iteration_layout, tag_layout
 
 _LATENCY = AccumulatorRead.LATENCY
@@ -33,8 +34,8 @@ class OperandFetch(wiring.Component):
     a_source, b_source: isa.Source, constant while iterations are under way.
     go: requests may be made in this cycle.
     entered: an iteration's last operand was granted in this cycle (or it is a fault, which has none).
-    move: the pipeline moves at the end of this cycle.
-    valid, tag, a, b: operands in registers, `LATENCY` moves after `entered`.
+    move_next: the pipeline moves at the end of the next cycle.
+    valid_next: in the next cycle tag, a and b, which are registers, hold an iteration: `LATENCY` moves after it `entered`.
     scratchpad_a, scratchpad_b, accumulator: read ports. A request may be taken back in a cycle without `go`.
     """
 
@@ -46,12 +47,11 @@ class OperandFetch(wiring.Component):
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
             "iterations": In(stream.Signature(iteration_layout(config))), "a_source": In(3), "b_source": In(3), "go": In(1),
-            "entered": Out(1), "move": Out(1), "valid": Out(1), "tag": Out(tag_layout(config)), "a": Out(lanes), "b": Out(lanes),
+            "entered": Out(1), "move_next": Out(1), "valid_next": Out(1), "tag": Out(tag_layout(config)), "a": Out(lanes), "b": Out(lanes),
             "scratchpad_a": Out(ScratchpadRead(config)), "scratchpad_b": Out(ScratchpadRead(config)),
             "accumulator": Out(AccumulatorRead(config))})
 
     def elaborate(self, platform: object) -> Module:
-        del platform
         m, head, accumulator = Module(), self.iterations.payload, self.accumulator
         active = Signal()
         m.d.comb += active.eq(self.iterations.valid & self.go)
@@ -92,14 +92,19 @@ class OperandFetch(wiring.Component):
             with m.If(previous[1]):
                 m.d.sync += later.eq(tag)
             tag = later
-        m.d.comb += self.move.eq(move)
-        with m.If(move):
-            m.d.sync += self.valid.eq(valid)
+        # `previous` holds what `move`, `valid` and `taken` become, so that copies of them can be registers.
+        move_next, valid_next, *taken_next = previous
+        holds = Signal()
+        m.d.comb += [self.move_next.eq(move_next), self.valid_next.eq(Mux(move, valid, holds))]
+        m.d.sync += holds.eq(self.valid_next)
         # Operands may arrive one by one, but none of the next iteration before the last of this one.
-        for name, source in (("a", self.a_source), ("b", self.b_source)):
+        for name, source, comes in (("a", self.a_source, taken_next[0]), ("b", self.b_source, taken_next[1])):
+            loads = replicas(m, platform, comes | (valid_next & (source == Source.NONE)), self._config.lanes, name=f"loads_{name}")
+            kinds = replicas(m, platform, source, self._config.lanes, name=f"source_{name}", reset_less=True)
             lanes = Signal(data.ArrayLayout(signed(32), self._config.lanes), name=f"lanes_{name}", reset_less=True)
-            with m.If(taken[name] | (valid & (source == Source.NONE))):
-                m.d.sync += [lanes[n].eq(lane) for n, lane in enumerate(self._widen(m, name, source, kept[name]))]
+            for n in range(self._config.lanes):
+                with m.If(loads[n]):
+                    m.d.sync += lanes[n].eq(self._widen(m, name, n, kinds[n], kept[name]))
             m.d.comb += getattr(self, name).eq(lanes)
         last = Signal(tag_layout(self._config), name="tag_last", reset_less=True)
         with m.If(valid):
@@ -107,20 +112,18 @@ class OperandFetch(wiring.Component):
         m.d.comb += self.tag.eq(last)
         return m
 
-    def _widen(self, m: Module, name: str, source: Signal, line: Signal) -> list[Signal]:
-        """32-bit lanes of an operand of kind `source` (NONE: zero) from what its memory gives."""
-        extends, splats = Signal(name=f"extends_{name}"), Signal(name=f"splats_{name}")
-        m.d.comb += [extends.eq(source.matches(*_SIGNED_BYTES)), splats.eq(source.matches(*_SPLAT_BYTE))]
-        lanes = []
-        for n in range(self._config.lanes):
-            byte, lane = Signal(8, name=f"byte_{name}_{n}"), Signal(32, name=f"lane_{name}_{n}")
-            m.d.comb += [byte.eq(Mux(splats, line[:8], line.word_select(n, 8))), lane.eq(Cat(byte, (extends & byte[7]).replicate(24)))]
-            with m.Switch(source):
-                with m.Case(Source.NONE):
-                    m.d.comb += lane.eq(0)
-                with m.Case(Source.ACCUMULATOR):
-                    m.d.comb += lane.eq(self.accumulator.data.word_select(n, 32))
-                with m.Case(Source.SPLAT_INT32):
-                    m.d.comb += lane.eq(line[:32])
-            lanes.append(lane)
-        return lanes
+    def _widen(self, m: Module, name: str, n: int, source: Signal, line: Signal) -> Signal:
+        """Lane `n`, 32 bits, of an operand of kind `source` (NONE: zero) from what its memory gives."""
+        byte, lane = Signal(8, name=f"byte_{name}_{n}"), Signal(32, name=f"lane_{name}_{n}")
+        extends = Signal(name=f"extends_{name}_{n}")
+        m.d.comb += [
+            byte.eq(Mux(source.matches(*_SPLAT_BYTE), line[:8], line.word_select(n, 8))),
+            extends.eq(byte[7] & source.matches(*_SIGNED_BYTES)), lane.eq(Cat(byte, extends.replicate(24)))]
+        with m.Switch(source):
+            with m.Case(Source.NONE):
+                m.d.comb += lane.eq(0)
+            with m.Case(Source.ACCUMULATOR):
+                m.d.comb += lane.eq(self.accumulator.data.word_select(n, 32))
+            with m.Case(Source.SPLAT_INT32):
+                m.d.comb += lane.eq(line[:32])
+        return lane

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen.config import Config
 from weft.gen.isa import Select
 from weft.hdl.mem.sram import Sram
+from weft.hdl.replica import replicas
 from weft.hdl.vector.scale import Factors
 from weft.hdl.words import word_layout
 
@@ -42,7 +43,6 @@ class ParameterSets(wiring.Component):
             "write_data": In(data.ArrayLayout(32, lanes))})
 
     def elaborate(self, platform: object) -> Module:
-        del platform
         m, scale = Module(), self.scale
         lanes, depth = self._config.lanes, self._config.vector.parameter_sets
         pre, multiplier = Sram(depth=depth, width=32 * lanes), Sram(depth=depth, width=32 * lanes)
@@ -55,20 +55,16 @@ class ParameterSets(wiring.Component):
                 memory.write.enable.eq(enable), memory.write.address.eq(self.write_index), memory.write.data.eq(value),
                 memory.read.enable.eq(self.load), memory.read.address.eq(self.index)]
 
-        loaded = Signal()
-        m.d.sync += loaded.eq(self.load)
+        loaded = replicas(m, platform, self.load, lanes, name="loaded")
+        chosen = {name: replicas(m, platform, scale[f"{name}_select"] == Select.PARAMETER, lanes, name=f"chosen_{name}", reset_less=True)
+                  for name in ("pre", "multiplier", "right", "left")}
         factors = Signal(data.ArrayLayout(Factors, lanes), reset_less=True)
         m.d.comb += self.factors.eq(factors)
-
-        def chosen(field: str) -> Signal:
-            return scale[f"{field}_select"] == Select.PARAMETER
-
-        with m.If(loaded):
-            for n in range(lanes):
-                entry = shift.read.data.word_select(n, 11)
+        for n in range(lanes):
+            entry = shift.read.data.word_select(n, 11)
+            with m.If(loaded[n]):
                 m.d.sync += [
-                    factors[n].pre.eq(Mux(chosen("pre"), pre.read.data.word_select(n, 32), scale.pre)),
-                    factors[n].multiplier.eq(Mux(chosen("multiplier"), multiplier.read.data.word_select(n, 32), scale.multiplier)),
-                    factors[n].right.eq(Mux(chosen("right"), entry[:6], scale.right)),
-                    factors[n].left.eq(Mux(chosen("left"), entry[6:], scale.left))]
+                    factors[n][name].eq(Mux(chosen[name][n], parameter, scale[name]))
+                    for name, parameter in (("pre", pre.read.data.word_select(n, 32)), ("right", entry[:6]), ("left", entry[6:]),
+                                            ("multiplier", multiplier.read.data.word_select(n, 32)))]
         return m

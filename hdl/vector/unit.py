@@ -8,8 +8,8 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import REDUCTIONS, Cause, Rounding, State
 from weft.hdl.interfaces import AccumulatorRead, AccumulatorWrite, ScratchpadRead, ScratchpadWrite, unit_members
-from weft.hdl.ring_fifo import RingFifo
 from weft.hdl.shift_fifo import ShiftFifo
+from weft.hdl.sram_fifo import SramFifo
 from weft.hdl.vector.fetch import OperandFetch
 from weft.hdl.vector.iteration import iteration_layout, result_layout
 from weft.hdl.vector.parameters import ParameterSets
@@ -19,6 +19,7 @@ from weft.hdl.vector.write_back import WriteBack
 from weft.hdl.words import word_layout
 
 _RESULTS = 2  # results that may wait before requests stop; with one, results could leave only every other cycle
+_QUEUE = 16  # words of the memory in which they wait: `_RESULTS` and what is under way by then
 
 
 class VectorUnit(wiring.Component):
@@ -57,7 +58,7 @@ class VectorUnit(wiring.Component):
     def overhead(self) -> int:
         """Cycles from taking a VECTOR of n iterations to the earliest taking of the next instruction, less n: address check, request
         queue, operands, lanes, result queue and one cycle each for taking and retiring, of which the iteration itself is one."""
-        return 1 + ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + RingFifo.LATENCY
+        return 1 + ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + SramFifo.LATENCY
 
     def elaborate(self, platform: object) -> Module:
         del platform
@@ -67,7 +68,7 @@ class VectorUnit(wiring.Component):
         m.submodules.fetch = fetch = OperandFetch(config)
         m.submodules.parameters = parameters = ParameterSets(config)
         m.submodules.lanes = lanes = LanePipeline(config)
-        m.submodules.results = results = RingFifo(result_layout(config), _RESULTS + OperandFetch.MOVE_LATENCY)
+        m.submodules.results = results = SramFifo(result_layout(config), _QUEUE)
         m.submodules.write_back = write_back = WriteBack(config)
 
         # -- taking instructions ---------------------------------------------------------------------
@@ -130,7 +131,8 @@ class VectorUnit(wiring.Component):
             fetch.a_source.eq(vector.a_source), fetch.b_source.eq(vector.b_source), fetch.go.eq(results.level < _RESULTS),
             lanes.load.eq(start), lanes.count.eq(vector.lanes), lanes.scale.eq(scale),
             lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
-            lanes.move.eq(fetch.move), lanes.valid.eq(fetch.valid), lanes.tag.eq(fetch.tag), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b),
+            lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
+            lanes.tag.eq(fetch.tag), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b),
             lanes.table_write.eq(write_back.table_write), lanes.table_address.eq(write_back.table_address),
             lanes.table_data.eq(write_back.table_data),
             results.i.valid.eq(lanes.push), results.i.payload.eq(lanes.result),

@@ -14,6 +14,7 @@ from weft.fpga.flow.family import ECP5, ICE40, Family
 from weft.fpga.flow.netlist import Netlist
 from weft.fpga.flow.steps import Steps
 from weft.fpga.flow.synthesis import NETLIST, synthesise
+from weft.fpga.technology.ecp5 import Ecp5
 from weft.gen.verilog import convert
 from weft.hdl import replica
 from weft.hdl.replica import replicas
@@ -29,9 +30,8 @@ class Lanes(wiring.Component):
     o: Out(LANES * BITS)
 
     def elaborate(self, platform: object) -> Module:
-        del platform
         m = Module()
-        for lane, enable in enumerate(replicas(m, self.enable, LANES, name="enable")):
+        for lane, enable in enumerate(replicas(m, platform, self.enable, LANES, name="enable")):
             with m.If(enable):
                 m.d.sync += self.o.word_select(lane, BITS).eq(self.i.word_select(lane, BITS))
         return m
@@ -67,7 +67,12 @@ def registers(family: Family, board: str, verilog: str, folder: Path) -> int:
 @pytest.mark.integration
 @pytest.mark.parametrize(("family", "board"), [(ECP5, "ulx3s"), (ICE40, "icebreaker")], ids=lambda value: getattr(value, "name", value))
 def test_synthesis_keeps_them_apart(family: Family, board: str, tmp_path: Path) -> None:
-    verilog = convert(Lanes(), NAME)
+    verilog = convert(Lanes(), NAME, platform=Ecp5())
     assert registers(family, board, verilog, tmp_path) == LANES * BITS + LANES
     unmarked = verilog.replace(f"(* {replica.ATTRIBUTE} =", "(* other =")
     assert registers(family, board, unmarked, tmp_path) == LANES * BITS + 1  # what the attribute is for
+
+
+def test_one_register_where_a_platform_keeps_none() -> None:
+    assert convert(Lanes(), NAME).count("reg enable_") == 1
+    assert convert(Lanes(), NAME, platform=Ecp5()).count("reg enable_") == LANES

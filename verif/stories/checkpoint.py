@@ -61,8 +61,9 @@ def load(path: Path) -> Checkpoint:
     expected = 28 + 4 * (sum(math.prod(shape) for shape in shapes.values()) + rotations)
     if len(raw) != expected:
         raise ValueError(f"{path}: {len(raw)} bytes where sizes {sizes} need {expected}")
-    tensors, offset = {}, 28
+    tensors: dict[str, Float32] = {}
+    offset = 28
     for name, shape in shapes.items():
         tensors[name] = np.frombuffer(raw, "<f4", math.prod(shape), offset).reshape(shape)
         offset += tensors[name].nbytes
-    return Checkpoint(*sizes, **tensors)
+    return Checkpoint(dim, hidden, layers, heads, key_heads, vocabulary, length, **tensors)

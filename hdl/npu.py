@@ -92,12 +92,13 @@ class Npu(wiring.Component):
             connect(m, client, port)
 
         # -- a run ---------------------------------------------------------------------------------------------------
+        halts = iter(replicas(m, platform, run.halt, 1 + len(UNITS), name="halt"))
         m.d.comb += [
             run.start.eq(csr.start), run.reset.eq(csr.reset), run.done.eq(control.done), run.error.eq(control.failed),
             run.outstanding.eq(control.outstanding | load.outstanding | store.outstanding),
             csr.busy.eq(run.busy), csr.done.eq(run.done_flag), csr.failed.eq(run.failed), csr.error.eq(control.first),
             csr.done_event.eq(run.done_event), csr.error_event.eq(run.error_event), self.irq.eq(csr.irq),
-            control.start.eq(run.begin), control.halt.eq(run.halt), control.offset.eq(csr.program_offset),
+            control.start.eq(run.begin), control.halt.eq(next(halts)), control.offset.eq(csr.program_offset),
             control.length.eq(csr.program_length)]
         for number, (name, unit) in enumerate(zip(UNITS, (load, matrix, vector, store), strict=True)):
             status = getattr(control, f"status_{number}")
@@ -106,7 +107,7 @@ class Npu(wiring.Component):
             connect(m, unit.error, getattr(control, f"error_{number}"))
             connect(m, unit.status, getattr(control, f"unit_status_{number}"))
             m.d.comb += [
-                unit.halt.eq(run.halt), getattr(counters, f"state_{number}").eq(status.state),
+                unit.halt.eq(next(halts)), getattr(counters, f"state_{number}").eq(status.state),
                 getattr(self, f"trace_{name}_state").eq(status.state), getattr(self, f"trace_{name}_pc").eq(status.pc)]
 
         # -- counters ------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ class Family:
     makes from one of so many Hz, and their range. `flatten`: label of Yosys' synthesis command that flattens. `constraints`,
     `routed`, `suffix`: suffixes of pin file, result of nextpnr, bitstream. `cells`: resource -> how many of it one cell of a type takes;
     a resource is what a user counts and what `boards.device` has so many of. `multiplier`: type of the cell that multiplies.
-    `inference`: option of the synthesis command that makes multipliers of products, if it needs one.
+    `inference`: option of the synthesis command that makes multipliers of products, if it needs one. `placing`: options of nextpnr,
+    chosen by measurement (docs/fpga.md).
     """
 
     name: str
@@ -34,12 +35,14 @@ class Family:
     cells: dict[str, dict[str, int]]
     multiplier: str
     inference: str = ""
+    placing: tuple[str, ...] = ()
 
 
 ECP5 = Family(
     "ecp5", (Ecp5,), ecp5_pll.Ecp5Pll, ecp5_pll.settings, ecp5_pll.OUTPUT, "coarse", "lpf", "config", "bit",
     {"LUT": {"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6}, "FF": {"TRELLIS_FF": 1}, "carry": {"CCU2C": 1},
-     "LUT RAM": {"TRELLIS_DPR16X4": 1}, "DSP": {"MULT18X18D": 1}, "block RAM": {"DP16KD": 1, "PDPW16KD": 1}}, "MULT18X18D")
+     "LUT RAM": {"TRELLIS_DPR16X4": 1}, "DSP": {"MULT18X18D": 1}, "block RAM": {"DP16KD": 1, "PDPW16KD": 1}}, "MULT18X18D",
+    placing=("--placer", "static"))
 ICE40 = Family(
     "ice40", (Ice40,), ice40_pll.Ice40Pll, ice40_pll.settings, ice40_pll.OUTPUT, "flatten", "pcf", "asc", "bin",
     {"LUT": {"SB_LUT4": 1}, "FF": {f"SB_DFF{kind}": 1 for kind in (

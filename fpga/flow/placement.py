@@ -9,17 +9,18 @@ from weft.fpga.flow.steps import Done, Steps
 from weft.fpga.flow.tools import PACKERS, PLACERS
 
 REPORT, LOG = "nextpnr.json", f"{NAME}.tim"
-# Timing is judged from the report, so that a slow result can be shown. Chosen by measurement: docs/fpga.md.
+# Timing is judged from the report, so that a slow result can be shown.
 OPTIONS = ("--timing-allow-fail",)
-PHASES = {"Info: Packing": "packing", "Info: Running main analytical": "placing", "Info: Running simulated": "refining",
-          "Info: Routing": "routing", "Info: Critical path": "analysing"}
+PHASES = {"Info: Packing": "packing", "Info: Running main analytical": "placing", "Info: Running Static placer": "placing",
+          "Info: Running simulated": "refining", "Info: Routing": "routing", "Info: Critical path": "analysing"}
 
 
 def place(steps: Steps, family: Family, command: list[str], netlist: Path, constraints: str, seed: int,
           tell: Callable[[str], None] = lambda text: None) -> Done:
     """Place and route. `command` is Amaranth's for the board; `tell` gets the phase. Raises `ToolFailure`."""
     tool = PLACERS[family.name]
-    arguments = [argument for argument in command[1:] if argument != "--quiet"] + [*OPTIONS, "--seed", str(seed), "--report", REPORT]
+    given = [argument for argument in command[1:] if argument != "--quiet"]
+    arguments = [*given, *OPTIONS, *family.placing, "--seed", str(seed), "--report", REPORT]
 
     def line(text: str) -> None:
         for begin, phase in PHASES.items():

@@ -4,7 +4,7 @@ from amaranth import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-QUIET_CYCLES = 4  # no burst for so long after `halt`: then none comes any more
+QUIET_CYCLES = 5  # no burst for so long after `halt`: then none comes any more
 
 
 class RunControl(wiring.Component):
@@ -18,7 +18,7 @@ class RunControl(wiring.Component):
     error: level: the error latch holds an error.
     outstanding: a burst is offered or in flight.
     begin: pulse: a program starts.
-    halt: no unit may start an instruction or a burst.
+    halt: no unit may start an instruction or a burst from the next cycle on.
     soft_reset: pulse: reset everything but this component and the registers in the next cycle.
     counting: a program runs: START until the interrupt.
     busy, done_flag, failed: fields of STATUS.
@@ -86,6 +86,6 @@ class RunControl(wiring.Component):
                 m.d.sync += self.done_flag.eq(0)
                 m.next = "SETTLE"
             with m.State("SETTLE"):
-                m.d.comb += [self.busy.eq(1), self.halt.eq(1)]
+                m.d.comb += self.busy.eq(1)
                 m.next = "IDLE"
         return m

@@ -21,7 +21,10 @@ from weft.hdl.interfaces import (
     WindowSignature,
     instruction_stream,
 )
+from weft.hdl.shift_fifo import ShiftFifo
 from weft.hdl.sram_fifo import SramFifo
+
+_INBOX = 2  # instructions that have passed a gate and wait for their unit: nothing combinational spans both
 
 
 class ControlUnit(wiring.Component):
@@ -78,7 +81,9 @@ class ControlUnit(wiring.Component):
             m.submodules[f"{name}_queue"], m.submodules[f"{name}_gate"] = queue, gate
             connect(m, getattr(dispatch, f"queue_{unit}"), queue.i)
             connect(m, queue.o, gate.i)
-            connect(m, gate.o, flipped(getattr(self, f"instructions_{unit}")))
+            m.submodules[f"{name}_inbox"] = inbox = ShiftFifo(INSTRUCTION, _INBOX)
+            connect(m, gate.o, inbox.i)
+            connect(m, inbox.o, flipped(getattr(self, f"instructions_{unit}")))
             connect(m, gate.status, flipped(getattr(self, f"status_{unit}")))
             connect(m, gate.unit_status, flipped(getattr(self, f"unit_status_{unit}")))
             for port in (gate.retire, getattr(semaphores, f"retire_{unit}")):

@@ -89,7 +89,8 @@ class WeightLoader(wiring.Component):
         config = self._config
         rows, tiles, lines = config.array.rows, self.tiles.payload, config.scratchpad_lines
         m.submodules.folds = folds = LoopNest([8, 8])
-        busy, beyond = Signal(), Signal(reset_less=True)  # the present tile does not end inside the scratchpad
+        busy, beyond, asks = Signal(), Signal(reset_less=True), Signal()  # beyond: the tile does not end inside the scratchpad
+        busy_next, beyond_next = Signal(), Signal()
         line, row = Signal(20, reset_less=True), Signal(range(rows))
         count = [Signal(8, reset_less=True, name=f"count_{k}") for k in range(2)]
         begin, take, last_row, following = Signal(), Signal(), Signal(), Signal(20)
@@ -97,22 +98,28 @@ class WeightLoader(wiring.Component):
         free = Signal(range(buffer.depth + 1), init=buffer.depth)
         m.d.comb += [
             self.tiles.ready.eq(~busy), begin.eq(self.tiles.valid & ~busy),
-            self.read.valid.eq(busy & ~beyond & (free != 0)), self.read.address.eq(line << exact_log2(config.line_bytes)),
+            self.read.valid.eq(asks), self.read.address.eq(line << exact_log2(config.line_bytes)),
             self.read.touches.eq(touches), following.eq(Mux(begin, tiles.line, line + 1)),
             take.eq(self.read.valid & self.read.ready), last_row.eq(row == rows - 1),
             folds.start.eq(begin), folds.step.eq(take & last_row),
             folds.count_0.eq(Mux(begin, tiles.inner_count, count[0])), folds.count_1.eq(Mux(begin, tiles.outer_count, count[1]))]
         following_touches = touched(m, config, address=following << exact_log2(config.line_bytes), beyond=None, name="following")
         m.d.sync += free.eq(free + reading - take)
+        # The first of the scratchpad's clients: all others wait for its `valid`, which is therefore a register.
+        with m.If(begin):
+            m.d.comb += [busy_next.eq(1), beyond_next.eq(tiles.line > lines - rows)]
+        with m.Elif(take & last_row):
+            m.d.comb += [busy_next.eq(~folds.last[1]), beyond_next.eq(line >= lines - rows)]
+        with m.Else():
+            m.d.comb += [busy_next.eq(busy), beyond_next.eq(beyond)]
+        m.d.sync += [busy.eq(busy_next), beyond.eq(beyond_next),
+                     asks.eq(busy_next & ~beyond_next & Mux(take, reading | (free[1:] != 0), reading | (free != 0)))]
         with m.If(begin | take):
             m.d.sync += [line.eq(following), touches.eq(following_touches)]
         with m.If(begin):
-            m.d.sync += [busy.eq(1), beyond.eq(tiles.line > lines - rows),
-                         count[0].eq(tiles.inner_count), count[1].eq(tiles.outer_count)]
+            m.d.sync += [count[0].eq(tiles.inner_count), count[1].eq(tiles.outer_count)]
         with m.If(take):
             m.d.sync += row.eq(row + 1)
-            with m.If(last_row):
-                m.d.sync += [beyond.eq(line >= lines - rows), busy.eq(~folds.last[1])]
 
         # What was taken arrives after a fixed time.
         coming, ends = Signal(ScratchpadRead.LATENCY), Signal(ScratchpadRead.LATENCY, reset_less=True)

@@ -110,6 +110,9 @@ class VectorUnit(wiring.Component):
         with m.Elif(vector.parameter >= config.vector.parameter_sets):
             m.d.comb += verdict.eq(Cause.PARAMETER)
 
+        room = Signal(init=1)  # a cycle late: `_QUEUE` has words to spare
+        m.d.sync += room.eq(results.level < _RESULTS)
+
         # -- data path -------------------------------------------------------------------------------
         connect(m, sequencer.iterations, requests.i)
         connect(m, requests.o, fetch.iterations)
@@ -128,7 +131,7 @@ class VectorUnit(wiring.Component):
             parameters.write_pre.eq(write_back.write_pre), parameters.write_multiplier.eq(write_back.write_multiplier),
             parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
             parameters.write_data.eq(write_back.lanes),
-            fetch.a_source.eq(vector.a_source), fetch.b_source.eq(vector.b_source), fetch.go.eq(results.level < _RESULTS),
+            fetch.a_source.eq(vector.a_source), fetch.b_source.eq(vector.b_source), fetch.go.eq(room),
             lanes.load.eq(start), lanes.count.eq(vector.lanes), lanes.scale.eq(scale),
             lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
             lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),

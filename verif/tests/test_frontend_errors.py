@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 from weft.gen.errors import WeftError
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.gen.graph import Graph
-from weft.verif.tests.onnx_models import CONTRIB, OnnxMaker, grid
+from weft.verif.onnx_maker import CONTRIB, OnnxMaker, grid
 from weft.verif.tests.tflite_models import TfliteMaker
 
 

@@ -12,8 +12,8 @@ from weft.gen.frontend.mlas import add_table, requantise_table
 from weft.gen.frontend.refusal import Unsupported
 from weft.gen.graph import Reshape, Tensor
 from weft.verif.golden import numerics, reference
+from weft.verif.onnx_maker import CONTRIB, OnnxMaker, grid, random_integers
 from weft.verif.oracles import OnnxRuntime
-from weft.verif.tests.onnx_models import CONTRIB, OnnxMaker, grid, random_integers
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is the oracle of these tests")
 KINDS = [np.uint8, np.int8]

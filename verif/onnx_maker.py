@@ -1,4 +1,4 @@
-"""Small ONNX files for the tests of the ONNX front end."""
+"""Writes small .onnx files, for tests."""
 
 from pathlib import Path
 from typing import Any

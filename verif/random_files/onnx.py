@@ -1,0 +1,174 @@
+"""Hypothesis strategies for .onnx recipes, and their files: QOperator networks as onnxruntime's quantiser writes them."""
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from weft.verif.onnx_maker import CONTRIB, OnnxMaker
+from weft.verif.random_files.draws import Draw, Node, chance, grid, grid_near, image, integer, one_of
+
+KINDS = {"int8": np.int8, "uint8": np.uint8}
+MOST_MACS = 1_500_000
+
+
+class OnnxWriter:
+    """A chain of nodes. `shape` and `grid` are those of the last one's output."""
+
+    def __init__(self, shape: list[int], source: list[Any], kind: str, seed: int) -> None:
+        self.maker, self.shape, self.grid, self.kind, self.seed = OnnxMaker(shape, KINDS[kind]), list(shape), source, KINDS[kind], seed
+        self.rng = np.random.default_rng(seed)
+
+    def pair(self, grid: list[Any]) -> tuple[Any, Any]:
+        """Scale and zero point as the file holds them."""
+        return np.float32(grid[0]), self.kind(grid[1] + 128 * (self.kind is np.uint8))
+
+    def weights(self, shape: tuple[int, ...]) -> np.ndarray:
+        return self.rng.integers(-127, 128, shape).astype(np.int8)
+
+    def scales(self, node: Node, outputs: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scales and zero points of weights."""
+        factors = node["weights"] * self.rng.uniform(0.3, 1.5, outputs) if node["per_channel"] else np.array(node["weights"])
+        return factors.astype(np.float32), np.zeros(factors.shape, np.int8)
+
+
+def _grid_of_products(draw: Draw, writer: OnnxWriter, taps: int) -> Node:
+    weights = draw(st.floats(0.001, 0.1))
+    return {"weights": weights, "per_channel": chance(draw), "grid": grid_near(draw, writer.grid[0] * weights * 70 * np.sqrt(taps))}
+
+
+class QLinearConv:
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        _, channels, *sides = writer.shape
+        kernel = [integer(draw, 1, min(5, side)) for side in sides]
+        node: Node = {"kernel": kernel, "strides": [integer(draw, 1, 3) for _ in sides], "pads": [integer(draw, 0, kernel[axis % 2] - 1)
+                                                                                              for axis in range(4)]}
+        depth = one_of(draw, [depth for depth in range(channels, 0, -1) if channels % depth == 0]) if chance(draw) else channels
+        groups, taps = channels // depth, depth * int(np.prod(kernel))
+        most = max(1, min(40, MOST_MACS // (int(np.prod(sides)) * taps * 4)) // groups)
+        return node | {"groups": groups, "outputs": groups * integer(draw, 1, most)} | _grid_of_products(draw, writer, taps)
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        outputs, channels = node["outputs"], writer.shape[1]
+        shape = (outputs, channels // node["groups"], *node["kernel"])
+        sides = [(side + node["pads"][axis] + node["pads"][axis + 2] - node["kernel"][axis]) // node["strides"][axis] + 1
+                 for axis, side in enumerate(writer.shape[2:])]
+        bias = (writer.rng.integers(-3000, 3000, outputs) * np.sqrt(np.prod(shape[1:]))).astype(np.int32)
+        writer.maker.node("QLinearConv", None, *writer.pair(writer.grid), writer.weights(shape), *writer.scales(node, outputs),
+                          *writer.pair(node["grid"]), bias, group=node["groups"], pads=node["pads"], strides=node["strides"])
+        writer.shape, writer.grid = [1, outputs, *sides], node["grid"]
+
+
+class Dense:
+    """QGemm and QLinearMatMul, after Flatten where there is an image."""
+
+    rank = 0
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        size = int(np.prod(writer.shape))
+        return {"outputs": integer(draw, 1, max(1, min(50, 40_000 // size)))} | _grid_of_products(draw, writer, size)
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        size, outputs = int(np.prod(writer.shape)), node["outputs"]
+        if len(writer.shape) > 2:
+            writer.maker.node("Flatten", None)
+        operands = (None, *writer.pair(writer.grid), writer.weights((size, outputs)), *writer.scales(node, outputs))
+        if node["op"] == "QGemm":
+            writer.maker.node("QGemm", *operands, writer.rng.integers(-3000, 3000, outputs).astype(np.int32), *writer.pair(node["grid"]),
+                              domain=CONTRIB)
+        else:
+            writer.maker.node("QLinearMatMul", *operands, *writer.pair(node["grid"]))
+        writer.shape, writer.grid = [1, outputs], node["grid"]
+
+
+class QLinearAdd:
+    """With a constant for each channel, or one number. Of two activations the sums of random scales are not always exact."""
+
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        return {"single": chance(draw), "swap": chance(draw), "constant": grid(draw), "grid": grid_near(draw, writer.grid[0])}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        shape = () if node["single"] else (writer.shape[1], 1, 1)
+        constant = writer.rng.integers(-128, 128, shape).astype(np.int8).astype(writer.kind)
+        operands = [(None, *writer.pair(writer.grid)), (constant, *writer.pair(node["constant"]))]
+        first, second = operands[::-1] if node["swap"] else operands
+        writer.maker.node("QLinearAdd", *first, *second, *writer.pair(node["grid"]), domain=CONTRIB)
+        writer.grid = node["grid"]
+
+
+class MaxPool:
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        kernel = [integer(draw, 1, min(5, side)) for side in writer.shape[2:]]
+        return {"kernel": kernel, "strides": [integer(draw, 1, 3) for _ in kernel], "pads": [integer(draw, 0, kernel[axis % 2] // 2)
+                                                                                         for axis in range(4)]}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        sides = [(side + node["pads"][axis] + node["pads"][axis + 2] - node["kernel"][axis]) // node["strides"][axis] + 1
+                 for axis, side in enumerate(writer.shape[2:])]
+        writer.maker.node("MaxPool", None, kernel_shape=node["kernel"], strides=node["strides"], pads=node["pads"])
+        writer.shape = [*writer.shape[:2], *sides]
+
+
+class GlobalAveragePool:
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        return {"grid": grid_near(draw, writer.grid[0] / 4)}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        writer.maker.node("QLinearGlobalAveragePool", None, *writer.pair(writer.grid), *writer.pair(node["grid"]), domain=CONTRIB)
+        writer.shape, writer.grid = [*writer.shape[:2], 1, 1], node["grid"]
+
+
+OPERATORS: dict[str, Any] = {"QLinearConv": QLinearConv, "QLinearMatMul": Dense, "QGemm": Dense, "QLinearAdd": QLinearAdd,
+                             "MaxPool": MaxPool, "QLinearGlobalAveragePool": GlobalAveragePool}
+
+
+def _append(writer: OnnxWriter, node: Node) -> None:
+    writer.rng = np.random.default_rng([writer.seed, len(writer.maker.nodes)])
+    OPERATORS[node["op"]].build(writer, node)
+
+
+def _writer(recipe: dict[str, Any]) -> OnnxWriter:
+    source = recipe["input"]
+    return OnnxWriter(source["shape"], source["grid"], source["kind"], recipe["seed"])
+
+
+def build(recipe: dict[str, Any]) -> bytes:
+    """The file of a recipe: {"input": {shape, grid, kind}, "seed", "nodes": [{"op", ...}]}, each node reading the one before."""
+    writer = _writer(recipe)
+    for node in recipe["nodes"]:
+        _append(writer, node)
+    return writer.maker.model().SerializeToString()
+
+
+@st.composite
+def recipes(draw: Any, nodes: int, first: str = "") -> dict[str, Any]:
+    """A chain of 2 to `nodes` operators, or of one if that is one; the first one is `first`, if it is given."""
+    height, width, channels = image(draw, large=False)
+    recipe: dict[str, Any] = {"format": "onnx", "seed": integer(draw, 0, 1000), "nodes": [], "input": {
+        "shape": [1, channels, height, width], "grid": grid(draw), "kind": one_of(draw, KINDS)}}
+    writer = _writer(recipe)
+    for step in range(integer(draw, min(2, nodes), nodes)):
+        names = [name for name, kind in OPERATORS.items() if kind.rank in (0, len(writer.shape))]
+        operator = first if first and not step else one_of(draw, names)
+        node = {"op": operator, **OPERATORS[operator].draw(draw, writer)}
+        _append(writer, node)
+        recipe["nodes"].append(node)
+    return recipe

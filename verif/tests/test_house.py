@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("hdl", "gen", "verif", "sim", "fpga")
 PURE = {"weft.gen.errors", "weft.gen.config", "weft.gen.isa", "weft.gen.csr", "weft.gen.graph", "weft.gen.link",
-        "weft.gen.formats.element", "weft.gen.formats.pair", "weft.gen.formats.operand"}
+        "weft.gen.formats.element", "weft.gen.formats.pair", "weft.gen.formats.operand", "weft.gen.formats.window"}
 PARENTS = {"weft.gen", "weft.gen.formats"}  # packages that hold nothing themselves
 
 

@@ -1,0 +1,146 @@
+"""The systolic array for any two operand formats: R x C elements between two skew triangles, for each block one."""
+
+import dataclasses
+
+from amaranth import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from weft.gen.formats.operand import OperandPair
+from weft.gen.formats.pair import Pair
+from weft.gen.formats.window import Window
+from weft.hdl.formats.element import PACKINGS, FormatElement, flags_of, sum_shape
+from weft.hdl.formats.window import OUTSIDE, position_bits
+from weft.hdl.matrix.skew import Skew
+
+WINDOW = Window()
+EXACT_LIMIT = 128  # bits: sums that need more are kept in the window
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrangement:
+    """How R x C elements serve two operand formats.
+
+    An element holds `products` products of each of its `sums` sums. Rows that sum beyond a block make a second array with the
+    same columns beside the first, and so on: `segments` arrays of `height` rows, one block or less each.
+    """
+
+    operands: OperandPair
+    rows: int
+    columns: int
+    packing: int = 1
+    window: Window = WINDOW
+
+    def __post_init__(self) -> None:
+        if self.packing not in PACKINGS:
+            raise ValueError(f"Arrangement packing={self.packing!r}: must be one of {', '.join(map(str, PACKINGS))}")
+        block = self.operands.block
+        if block > 1 and block % self.depth and self.depth % block:
+            raise ValueError(f"Arrangement rows={self.rows!r}: {self.depth} products of a column and blocks of {block} do not divide each "
+                             f"other; the nearest is a power of two")
+
+    @property
+    def products(self) -> int:
+        return PACKINGS[self.packing][0]
+
+    @property
+    def sums(self) -> int:
+        return PACKINGS[self.packing][1]
+
+    @property
+    def depth(self) -> int:
+        """Products that a column sums in one pass."""
+        return self.rows * self.products
+
+    @property
+    def width(self) -> int:
+        """Results of one pass."""
+        return self.columns * self.sums
+
+    @property
+    def segments(self) -> int:
+        return max(1, self.depth // self.operands.block) if self.operands.block > 1 else 1
+
+    @property
+    def height(self) -> int:
+        """Rows of a segment."""
+        return self.rows // self.segments
+
+    @property
+    def pair(self) -> Pair:
+        return self.operands.elements
+
+    @property
+    def element_window(self) -> Window | None:
+        """Of the elements; None where their sums are exact."""
+        return self.window if self.pair.accumulator_bits(self.height * self.products) > EXACT_LIMIT else None
+
+    @property
+    def scaled(self) -> bool:
+        """Exact sums are moved to the window at the column ends: they have scales, or are too wide for a term."""
+        wide = self.pair.accumulator_bits(self.height * self.products) > self.window.term_bits
+        return not self.element_window and (bool(self.operands.scales) or wide)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from activations to their sums."""
+        return (self.height - 1) + 2 + (self.columns - 1)
+
+
+class FormatArray(wiring.Component):
+    """One segment: sums[n] = sum over k of activations[k] * weights[k][n], exactly or in the window, one vector every cycle.
+
+    A vector may enter in any cycle; its sums, and what travels beside them, leave `arrangement.latency` cycles later. `swap`, `load`
+    and `weights` behave as those of `weft.hdl.matrix.array.SystolicArray`.
+
+    Members
+    -------
+    activations: `height` words of `products` codes, row 0 lowest. weights: C words of `packing` codes. load: `height` bits. swap.
+    sums: C x `sums` values. flags, outside: of each sum, as those of `FormatElement`. position: of the window.
+    """
+
+    def __init__(self, arrangement: Arrangement) -> None:
+        self._arrangement = a = arrangement
+        self._activation = a.pair.activation.bits * a.products
+        self._weight = a.pair.weight.bits * a.packing
+        window = a.element_window
+        self._lanes = {"sum": sum_shape(a.pair, a.height * a.products, window).width * a.sums}  # beside each other down a column
+        if flags_of(a.pair):
+            self._lanes["flags"] = flags_of(a.pair) * a.sums
+        if window:
+            self._lanes["outside"] = OUTSIDE.size * a.sums
+        super().__init__({
+            "activations": In(self._activation * a.height), "weights": In(self._weight * a.columns), "load": In(a.height), "swap": In(1),
+            **{name if name != "sum" else "sums": Out(bits * a.columns) for name, bits in self._lanes.items()},
+            **({"position": In(position_bits(a.pair))} if window else {})})
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m = Module()
+        a = self._arrangement
+        rows, columns, weight = a.height, a.columns, self._weight
+        m.submodules.skew = skew = Skew(rows, self._activation)
+        m.d.comb += skew.i.eq(self.activations)
+        front = Signal(rows + columns - 2, reset_less=True)  # the swap on its way over the diagonals 1, 2, ..
+        diagonals = Cat(self.swap, front)
+        m.d.sync += front.eq(diagonals)
+        above = [dict.fromkeys(self._lanes, 0)] * columns
+        for r in range(rows):
+            activation, below = skew.o[self._activation * r:self._activation * (r + 1)], []
+            for c in range(columns):
+                m.submodules[f"element_{r}_{c}"] = element = FormatElement(
+                    a.pair, a.height * a.products, packing=a.packing, window=a.element_window)
+                m.d.comb += [
+                    element.activation.eq(activation), element.weight.eq(self.weights[weight * c:weight * (c + 1)]),
+                    element.load.eq(self.load[r]), element.swap.eq(diagonals[r + c])]
+                m.d.comb += [getattr(element, name).eq(value) for name, value in above[c].items()]
+                if a.element_window:
+                    m.d.comb += element.position.eq(self.position)
+                activation = element.activation_out
+                below.append({name: getattr(element, f"{name}_out") for name in self._lanes})
+            above = below
+        for name, bits in self._lanes.items():
+            m.submodules[f"deskew_{name}"] = deskew = Skew(columns, bits, reverse=True)
+            m.d.comb += [deskew.i.eq(Cat(column[name] for column in above)),
+                         getattr(self, "sums" if name == "sum" else name).eq(deskew.o)]
+        return m

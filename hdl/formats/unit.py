@@ -1,0 +1,147 @@
+"""Matrix unit for any two operand formats: array, scales at the column ends, wide accumulators, one rounding."""
+
+from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from weft.gen.formats.element import Element
+from weft.hdl.formats.array import Arrangement, FormatArray
+from weft.hdl.formats.column import POSITION_BITS, ColumnEnd
+from weft.hdl.formats.product import FLAGS
+from weft.hdl.formats.rounding import UNIT_BITS, Rounder
+from weft.hdl.formats.window import OUTSIDE
+from weft.hdl.mem.sram import Sram
+
+
+class FormatUnit(wiring.Component):
+    """Vectors of activations times a tile of weights, added up over tiles and rounded once.
+
+    A vector with `valid` enters the array; `accumulate_latency` cycles later its scaled sums have been added to line `address` of the
+    accumulators, or with `first` have replaced it. A line must not be touched again within `HAZARD` cycles. Weights go to the
+    array as `FormatArray` says, all segments' rows one after the other; the scales of a tile's columns are taken from `weight_scales`
+    in the cycle `arrangement.latency` after its `swap`.
+
+    `read` in a cycle in which nothing is added gives, `READ_LATENCY` cycles later, column `column` of line `address` as a code of
+    `target`, and what left the window on its way.
+
+    Members
+    -------
+    activations: all rows' words; row 0 lowest. activation_scales: a code for each segment, lowest first.
+    weights, load, swap: to the array. weight_scales: a code for each result, those of segment 0 lowest.
+    valid, first, address: of the vector. read, column: see above. position: of the window's unit above the least product with
+    the least scales; must hold still. Without effect where sums have no scales and fit as they are.
+    result: code. outside: `OUTSIDE`.
+    """
+
+    HAZARD = 2
+    READ_LATENCY = 2 + Rounder.LATENCY
+
+    def __init__(self, arrangement: Arrangement, target: Element, *, lines: int = 64) -> None:
+        self._arrangement, self._target, self._lines = arrangement, target, lines
+        a, segments = arrangement, arrangement.segments
+        activation, weight = a.operands.activation.scale, a.operands.weight.scale
+        super().__init__({
+            "activations": In(a.pair.activation.bits * a.depth), "weights": In(a.pair.weight.bits * a.packing * a.columns),
+            "load": In(a.rows), "swap": In(1), "valid": In(1), "first": In(1), "address": In(ceil_log2(lines)), "read": In(1),
+            "column": In(max(1, ceil_log2(a.width))), "position": In(POSITION_BITS), "result": Out(target.bits), "outside": Out(OUTSIDE),
+            **({"activation_scales": In(activation.bits * segments)} if activation else {}),
+            **({"weight_scales": In(weight.bits * segments * a.width)} if weight else {})})
+
+    @property
+    def accumulate_latency(self) -> int:
+        """Cycles from a vector until its line holds its sums."""
+        return self._arrangement.latency + ColumnEnd.LATENCY + 2
+
+    def elaborate(self, platform: object) -> Module:
+        del platform
+        m = Module()
+        a, width = self._arrangement, self._arrangement.window.width
+        entry = FLAGS.size + OUTSIDE.size + width  # of the accumulators, a result's
+        m.submodules.memory = memory = Sram(depth=max(32, self._lines), width=entry * a.width)
+
+        # What follows a vector: to the column ends, through them, and on to the memory.
+        valid, first, address, swap = (_delay(m, getattr(self, name), a.latency, name) for name in ("valid", "first", "address", "swap"))
+        codes = self._scales(m, swap)
+        terms = [self._segment(m, s, codes) for s in range(a.segments)]
+        valid, first, address = (_delay(m, value, ColumnEnd.LATENCY, f"{name}_end") for value, name in (
+            (valid, "valid"), (first, "first"), (address, "address")))
+
+        # Read | add | write. The columns' terms wait for the line.
+        adding, fresh, line = Signal(), Signal(reset_less=True), Signal.like(self.address, reset_less=True)
+        m.d.sync += [adding.eq(valid), fresh.eq(first), line.eq(address)]
+        m.d.comb += [
+            memory.read.enable.eq((valid & ~first) | self.read), memory.read.address.eq(Mux(self.read, self.address, address)),
+            memory.write.enable.eq(adding), memory.write.address.eq(line)]
+        for n in range(a.width):
+            old = memory.read.data[entry * n:entry * (n + 1)]
+            new = Signal(entry, name=f"new_{n}")
+            flags, outside, value = (Signal(shape, name=f"{name}_{n}", reset_less=True) for name, shape in (
+                ("flags", FLAGS.size), ("outside", OUTSIDE.size), ("value", signed(width))))
+            total, seen, lost = 0, 0, 0
+            for ends in terms:
+                total, seen, lost = total + ends[n].term, seen | ends[n].term_flags.as_value(), lost | ends[n].term_outside.as_value()
+            m.d.sync += [flags.eq(seen), outside.eq(lost), value.eq(total)]
+            base = Signal(entry, name=f"base_{n}")
+            m.d.comb += [
+                base.eq(Mux(fresh, 0, old)),
+                new.eq(Cat(base[:FLAGS.size] | flags, base[FLAGS.size:entry - width] | outside, (base[-width:] + value)[:width])),
+                memory.write.data[entry * n:entry * (n + 1)].eq(new)]
+        self._round(m, memory, entry)
+        return m
+
+    def _scales(self, m: Module, swap: Signal) -> dict[str, Signal]:
+        """Codes of the scales in the cycle of the sums that they belong to."""
+        codes, a = {}, self._arrangement
+        if a.operands.activation.scale:
+            codes["activation"] = _delay(m, self.activation_scales, a.latency, "activation_scales")
+        if a.operands.weight.scale:
+            held = Signal.like(self.weight_scales, reset_less=True, name="held_scales")
+            codes["weight"] = Signal.like(held, name="present_scales")
+            m.d.comb += codes["weight"].eq(Mux(swap, self.weight_scales, held))
+            m.d.sync += held.eq(codes["weight"])
+        return codes
+
+    def _segment(self, m: Module, s: int, codes: dict[str, Signal]) -> list[ColumnEnd]:
+        """An array of one block's rows, and its column ends."""
+        a = self._arrangement
+        m.submodules[f"array_{s}"] = array = FormatArray(a)
+        rows, own = slice(s * a.height, (s + 1) * a.height), a.pair.activation.bits * a.products * a.height
+        m.d.comb += [array.activations.eq(self.activations[own * s:own * (s + 1)]), array.weights.eq(self.weights),
+                     array.load.eq(self.load[rows]), array.swap.eq(self.swap)]
+        if a.element_window:
+            m.d.comb += array.position.eq(self.position)
+        ends = []
+        for n in range(a.width):
+            m.submodules[f"end_{s}_{n}"] = end = ColumnEnd(a)
+            ends.append(end)
+            for name, source in (("sum", "sums"), ("flags", "flags"), ("outside", "outside")):
+                if hasattr(array, source):
+                    value = getattr(array, source)
+                    bits = len(value) // a.width
+                    m.d.comb += getattr(end, name).eq(value[bits * n:bits * (n + 1)])
+            m.d.comb += end.position.eq(self.position)
+            place = {"activation": s, "weight": s * a.width + n}
+            for k, (side, code) in enumerate(codes.items()):
+                bits = end.signature.members[f"scale_{k}"].shape
+                m.d.comb += getattr(end, f"scale_{k}").eq(code[bits * place[side]:bits * (place[side] + 1)])
+        return ends
+
+    def _round(self, m: Module, memory: Sram, entry: int) -> None:
+        a = self._arrangement
+        m.submodules.rounder = rounder = Rounder(a.window.width, self._target)
+        column, chosen = Signal.like(self.column, reset_less=True), Signal(entry, reset_less=True)
+        unit = Signal(signed(UNIT_BITS), reset_less=True)
+        m.d.sync += [column.eq(self.column), chosen.eq(memory.read.data.word_select(column, entry)),
+                     unit.eq(a.operands.lsb_exponent + (self.position if a.scaled or a.element_window else 0))]
+        flags, outside, value = chosen[:FLAGS.size], chosen[FLAGS.size:FLAGS.size + OUTSIDE.size], chosen[-a.window.width:]
+        m.d.comb += [rounder.value.eq(value), rounder.unit.eq(unit), rounder.flags.eq(flags), self.result.eq(rounder.result),
+                     self.outside.eq(_delay(m, outside, Rounder.LATENCY, "outside"))]
+
+
+def _delay(m: Module, value: Signal, cycles: int, name: str) -> Signal:
+    for stage in range(cycles):
+        register = Signal(len(value), name=f"{name}_{stage}")
+        m.d.sync += register.eq(value)
+        value = register
+    return value

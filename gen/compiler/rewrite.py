@@ -106,6 +106,9 @@ def simplify(graph: Graph) -> Simplified:
             name = node.inputs[0]
             source_tensor, shape = tensors[root[name]], tensors[name].shape
             if shape[:2] == (1, 1) and node.weights.shape[1:3] == (1, 1) and node.groups == 1:
+                if source_tensor.zero_point != tensors[name].zero_point:  # a file may state another grid for the same bytes
+                    source_tensor = dataclasses.replace(source_tensor, name=f"{name}#held", zero_point=tensors[name].zero_point)
+                    tensors[source_tensor.name], root[source_tensor.name] = source_tensor, root[name]
                 nodes.append(_fold_into_weights(node, source_tensor, orders.get(name)))
                 continue
         for name in node.inputs:

@@ -4,6 +4,8 @@ Found by comparing every operand with onnxruntime on x86-64 (AVX2 kernels); its 
 multiply-add rounds once: the product of an 8-bit integer and a float32 is exact in float64, as is its sum, to well below the last bit.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from weft.gen.frontend.ends import UNSIGNED_OFFSET, quantise
@@ -36,7 +38,35 @@ def add_table(outer: Tensor, outer_held: np.ndarray, inner: Tensor, inner_held: 
     return held
 
 
+def function_table(source: Tensor, output: Tensor, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Held int8 outputs (256,) of DequantizeLinear, a function of float32, QuantizeLinear."""
+    real = (HELD - source.zero_point).astype(np.float32) * np.float32(source.scale)
+    return quantise(function(real), output.scale, output.zero_point, "half_even").astype(np.int8)
+
+
 def requantise_table(source: Tensor, output: Tensor) -> np.ndarray:
     """Held outputs (256,) of DequantizeLinear followed by QuantizeLinear."""
     real = (HELD - source.zero_point).astype(np.float32) * np.float32(source.scale)
     return quantise(real, output.scale, output.zero_point, "half_even")
+
+
+LOGISTIC_RANGE = 18
+NUMERATOR = (4.37031012579801e-11, 1.15627324459942e-07, 6.08574864600143e-05, 8.51377133304701e-03, 2.48287947061529e-01)
+DENOMINATOR = (6.10247389755681e-13, 5.76102136993427e-09, 6.29106785017040e-06, 1.70198817374094e-03, 1.16817656904453e-01,
+               9.93151921023180e-01)
+
+
+def _polynomial(square: np.ndarray, coefficients: tuple[float, ...]) -> np.ndarray:
+    """Horner's rule with fused multiply-adds."""
+    total = np.float32(coefficients[0]) * np.ones_like(square)
+    for coefficient in coefficients[1:]:
+        total = (total.astype(np.float64) * square + np.float64(np.float32(coefficient))).astype(np.float32)
+    return total
+
+
+def logistic(real: np.ndarray) -> np.ndarray:
+    """The rational function that stands for 1 / (1 + exp(-x)), in float32."""
+    bounded = np.clip(real, -LOGISTIC_RANGE, LOGISTIC_RANGE).astype(np.float32)
+    square = bounded * bounded
+    odd = _polynomial(square, NUMERATOR) * bounded
+    return np.clip(odd / _polynomial(square, DENOMINATOR) + np.float32(0.5), np.float32(0), np.float32(1))

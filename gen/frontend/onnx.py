@@ -12,7 +12,7 @@ from weft.gen.frontend.onnx_file import OnnxFile, OnnxNode, Port, read_onnx
 from weft.gen.frontend.onnx_ops import CONVERTERS
 from weft.gen.frontend.onnx_qdq import LIMITS, QUANTISED, REQUANTISE, integer_nodes
 from weft.gen.frontend.refusal import Refusals, Unsupported, require
-from weft.gen.graph import Graph, Reshape, Tensor
+from weft.gen.graph import Arrange, Graph, Piece, Reshape, Tensor
 
 ENGINE, LAYOUT = "onnxruntime", "nchw"
 FLOAT = "float32 operator, not in a pattern DequantizeLinear -> it -> QuantizeLinear that has an exact integer form"
@@ -100,8 +100,20 @@ class OnnxContext:
         view = dataclasses.replace(tensor, name=(name if name != value.held else f"{name}#view") + suffix, shape=shape, scale=scale,
                                    zero_point=zero_point)
         if view.name not in self.builder.tensors:
-            self.builder.node(Reshape(view.name, "Reshape", (value.held,), view.name, None if straight else moved))
+            self.builder.node(self._transposition(tensor, view, moved)
+                              or Reshape(view.name, "Reshape", (value.held,), view.name, None if straight else moved))
         return self.builder.tensor(view)
+
+    @staticmethod
+    def _transposition(tensor: Tensor, view: Tensor, moved: np.ndarray) -> Arrange | None:
+        """The node that moves elements if they do no more than change the order of the three axes."""
+        whole = np.arange(moved.size).reshape(tensor.shape)
+        for axes in ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
+            turned = whole.transpose(axes)
+            if turned.shape == view.shape and np.array_equal(turned.reshape(-1), moved) and not np.array_equal(moved, whole.reshape(-1)):
+                positions = tuple(range(view.shape[0])), tuple(range(view.shape[1])), tuple(range(view.shape[2]))
+                return Arrange(view.name, "Transpose", (tensor.name,), view.name, (Piece(0, positions, positions, axes),))
+        return None
 
     def write(self, node: OnnxNode, shape: tuple[int, ...], grid: tuple[float, int, bool]) -> Tensor:
         """Declare the node's output, an integer tensor of this file shape."""

@@ -4,6 +4,7 @@ Each converter takes the context and one node and raises `Unsupported` where it 
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +12,15 @@ import numpy as np
 from weft.gen.frontend.builder import file_order
 from weft.gen.frontend.ends import quantise
 from weft.gen.frontend.fit import HELD, fit_binary, fit_factor, fit_unary
-from weft.gen.frontend.mlas import add_table, requantise_table
+from weft.gen.frontend.mlas import add_table, function_table, logistic, requantise_table
 from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.onnx_file import OnnxNode
+from weft.gen.frontend.onnx_move import pad, qlinear_concat, resize
 from weft.gen.frontend.onnx_pool import average_pool, global_average_pool, max_pool, window
 from weft.gen.frontend.onnx_qdq import LIMITED, REQUANTISE
 from weft.gen.frontend.onnx_view import VIEWS
 from weft.gen.frontend.refusal import require
-from weft.gen.graph import Add, Conv, Rescale, Scale, Tensor
+from weft.gen.graph import Add, Conv, Multiply, Rescale, Scale, Table, Tensor
 
 if TYPE_CHECKING:
     from weft.gen.frontend.onnx import OnnxContext
@@ -125,21 +127,73 @@ def qlinear_add(context: "OnnxContext", node: OnnxNode) -> None:
     context.builder.node(Add(node.name, node.operator, (left.name, right.name), y.name, scale_a, scale_b, scale, 0, *limits(node, y)))
 
 
-def _add_constant(context: "OnnxContext", node: OnnxNode, position: int, grids: tuple[Any, Any], y_grid: tuple[float, int, bool]) -> None:
-    """A constant for each channel becomes an offset of a rescaling. `position`: which operand is the activation."""
-    name, other = node.inputs[3 * position], node.inputs[3 - 3 * position]
-    x = context.read(name, grids[position])
-    shape, data = context.value(name).shape, context.constants[other]
-    require(data.dtype in (np.int8, np.uint8), f"constant {other!r} is {data.dtype}, not int8 or uint8")
+def qlinear_mul(context: "OnnxContext", node: OnnxNode) -> None:
+    """The product less zero points is exact in int32; one float32 rescaling by (a scale * b scale) / y scale."""
+    names = [node.inputs[0], node.inputs[3]]
+    grids = [context.grid(*node.inputs[1:3]), context.grid(*node.inputs[4:6])]
+    y_grid = context.grid(*node.inputs[6:8])
+    constants = [name in context.constants for name in names]
+    require(not all(constants), "both operands are constants")
+    scale = float32_scale(np.float32(grids[0][0]) * np.float32(grids[1][0]) / np.float32(y_grid[0]))
+    if any(constants):
+        position = constants.index(False)
+        x, shape = context.read(names[position], grids[position]), context.value(names[position]).shape
+        values = _channel_constant(context, names[1 - position], shape)
+        factors = (values - grids[1 - position][1]).astype(np.int32)
+        y = context.write(node, shape, y_grid)
+        first = Scale(multiplier=int(factors[0]) if factors.size == 1 else factors, pre=-x.zero_point)
+        context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, scale, y.zero_point, *limits(node, y)))
+        return
+    shapes = [context.value(name).shape for name in names]
+    a, b = (context.read(name, grid) for name, grid in zip(names, grids, strict=True))
+    if np.prod(a.shape) < np.prod(b.shape):
+        (a, b), shapes = (b, a), shapes[::-1]
+    require(b.shape in (a.shape, (1, 1, 1), (1, 1, a.shape[2])) and len(shapes[1]) <= len(shapes[0]),
+            f"shape {list(shapes[1])} is neither {list(shapes[0])} nor one number, nor one for each channel")
+    y = context.write(node, shapes[0], y_grid)
+    context.builder.node(Multiply(node.name, node.operator, (a.name, b.name), y.name, scale, y.zero_point, *limits(node, y)))
+
+
+def _table(context: "OnnxContext", node: OnnxNode, function: Callable[[np.ndarray], np.ndarray]) -> None:
+    """A function of one operand: dequantised, computed in float32, quantised."""
+    grid, y_grid = context.grid(*node.inputs[1:3]), context.grid(*node.inputs[3:5])
+    x, shape = context.read(node.inputs[0], grid), context.value(node.inputs[0]).shape
+    y = context.write(node, shape, y_grid)
+    context.builder.node(Table(node.name, node.operator, (x.name,), y.name, function_table(x, y, function)))
+
+
+def qlinear_sigmoid(context: "OnnxContext", node: OnnxNode) -> None:
+    _table(context, node, logistic)
+
+
+def qlinear_leaky_relu(context: "OnnxContext", node: OnnxNode) -> None:
+    alpha = np.float32(node.attributes.get("alpha", 0.01))
+    _table(context, node, lambda real: np.where(real >= 0, real, alpha * real))
+
+
+def _channel_constant(context: "OnnxContext", name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Held values of a constant that is one number, or one for each channel of `shape`."""
+    data = context.constants[name]
+    require(data.dtype in (np.int8, np.uint8), f"constant {name!r} is {data.dtype}, not int8 or uint8")
     axis = 1 if len(shape) >= 3 else len(shape) - 1
     wide = (1,) * (len(shape) - data.ndim) + data.shape
     require(len(wide) == len(shape) and wide[axis] in (1, shape[axis]) and data.size == wide[axis],
             f"constant of shape {list(data.shape)} is neither one number nor one for each channel of {list(shape)}")
-    values = data.reshape(-1, 1).astype(np.int64) - 128 * (data.dtype == np.uint8)
+    values: np.ndarray = data.reshape(-1).astype(np.int64) - 128 * (data.dtype == np.uint8)
+    return values
+
+
+def _add_constant(context: "OnnxContext", node: OnnxNode, position: int, grids: tuple[Any, Any], y_grid: tuple[float, int, bool]) -> None:
+    """A constant for each channel becomes an offset of a rescaling. `position`: which operand is the activation."""
+    name, other = node.inputs[3 * position], node.inputs[3 - 3 * position]
+    x = context.read(name, grids[position])
+    shape = context.value(name).shape
+    axis = 1 if len(shape) >= 3 else len(shape) - 1
+    values = _channel_constant(context, other, shape)[:, None]
     constant = Tensor(other, (1, 1, values.size), *grids[1 - position])
     y = context.write(node, shape, y_grid)
     # Only operand A that is not broadcast stays the outer one: see `add_table`.
-    broadcast = data.size == 1 or int(np.prod(shape[axis + 1:])) > 1
+    broadcast = values.size == 1 or int(np.prod(shape[axis + 1:])) > 1
     outer_first = position == 0 or broadcast
     wanted = add_table(x, HELD, constant, values, y) if outer_first else add_table(constant, values, x, HELD, y)
     fit = fit_unary(wanted, x.scale / y.scale)
@@ -202,6 +256,8 @@ def dequantize_linear(context: "OnnxContext", node: OnnxNode) -> None:
 
 CONVERTERS = {
     "QLinearConv": qlinear_conv, "QLinearMatMul": qlinear_matmul, "com.microsoft.QGemm": qgemm, "com.microsoft.QLinearAdd": qlinear_add,
+    "com.microsoft.QLinearMul": qlinear_mul, "com.microsoft.QLinearSigmoid": qlinear_sigmoid,
+    "com.microsoft.QLinearLeakyRelu": qlinear_leaky_relu, "com.microsoft.QLinearConcat": qlinear_concat, "Pad": pad, "Resize": resize,
     "MaxPool": max_pool, "com.microsoft.QLinearAveragePool": average_pool, "com.microsoft.QLinearGlobalAveragePool": global_average_pool,
     "Relu": relu, REQUANTISE: requantise, "QuantizeLinear": quantize_linear, "DequantizeLinear": dequantize_linear, **VIEWS,
 }

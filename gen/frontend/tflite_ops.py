@@ -3,6 +3,7 @@
 Each takes the context and one operator and raises `Unsupported` where it cannot state exact arithmetic.
 """
 
+from weft.gen.frontend.tflite_bilinear import resize_bilinear
 from weft.gen.frontend.tflite_conv import conv_2d, depthwise_conv_2d, fully_connected
 from weft.gen.frontend.tflite_elementwise import (
     absolute,
@@ -24,10 +25,10 @@ from weft.gen.frontend.tflite_shape import concatenation, pad, reshape
 
 CONVERTERS = {
     "ABS": absolute, "ADD": add, "AVERAGE_POOL_2D": average_pool_2d, "CONCATENATION": concatenation, "CONV_2D": conv_2d,
-    "DEPTHWISE_CONV_2D": depthwise_conv_2d, "DEPTH_TO_SPACE": depth_to_space, "DEQUANTIZE": dequantize, "ELU": elu, "EXPAND_DIMS": reshape,
-    "FULLY_CONNECTED": fully_connected, "HARD_SWISH": hard_swish, "LEAKY_RELU": leaky_relu, "LOGISTIC": logistic,
+    "DEPTHWISE_CONV_2D": depthwise_conv_2d, "DEPTH_TO_SPACE": depth_to_space, "DEQUANTIZE": dequantize, "ELU": elu,
+    "EXPAND_DIMS": reshape, "FULLY_CONNECTED": fully_connected, "HARD_SWISH": hard_swish, "LEAKY_RELU": leaky_relu, "LOGISTIC": logistic,
     "MAX_POOL_2D": max_pool_2d, "MEAN": mean, "MUL": mul, "PAD": pad, "PADV2": pad, "QUANTIZE": quantize, "RELU": relu, "RELU6": relu,
-    "RELU_N1_TO_1": relu, "RESHAPE": reshape, "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor, "SLICE": slice_, "SOFTMAX": softmax,
-    "SPACE_TO_DEPTH": space_to_depth, "SPLIT": split, "SQUEEZE": reshape, "STRIDED_SLICE": strided_slice, "TANH": tanh,
-    "TRANSPOSE": transpose,
+    "RELU_N1_TO_1": relu, "RESHAPE": reshape, "RESIZE_BILINEAR": resize_bilinear, "RESIZE_NEAREST_NEIGHBOR": resize_nearest_neighbor,
+    "SLICE": slice_, "SOFTMAX": softmax, "SPACE_TO_DEPTH": space_to_depth, "SPLIT": split, "SQUEEZE": reshape,
+    "STRIDED_SLICE": strided_slice, "TANH": tanh, "TRANSPOSE": transpose,
 }

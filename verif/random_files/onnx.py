@@ -87,14 +87,16 @@ class Dense:
         writer.shape, writer.grid = [1, outputs], node["grid"]
 
 
-class QLinearAdd:
-    """With a constant for each channel, or one number. Of two activations the sums of random scales are not always exact."""
+class WithConstant:
+    """QLinearAdd and QLinearMul with a constant for each channel, or one number. Sums of two activations are not always exact."""
 
     rank = 4
 
     @staticmethod
     def draw(draw: Draw, writer: OnnxWriter) -> Node:
-        return {"single": chance(draw), "swap": chance(draw), "constant": grid(draw), "grid": grid_near(draw, writer.grid[0])}
+        constant = grid(draw)
+        return {"single": chance(draw), "swap": chance(draw), "constant": constant, "grid": grid_near(draw, writer.grid[0]),
+                "product": grid_near(draw, writer.grid[0] * constant[0] * 64)}
 
     @staticmethod
     def build(writer: OnnxWriter, node: Node) -> None:
@@ -102,8 +104,8 @@ class QLinearAdd:
         constant = writer.rng.integers(-128, 128, shape).astype(np.int8).astype(writer.kind)
         operands = [(None, *writer.pair(writer.grid)), (constant, *writer.pair(node["constant"]))]
         first, second = operands[::-1] if node["swap"] else operands
-        writer.maker.node("QLinearAdd", *first, *second, *writer.pair(node["grid"]), domain=CONTRIB)
-        writer.grid = node["grid"]
+        writer.grid = node["grid" if node["op"] == "QLinearAdd" else "product"]
+        writer.maker.node(node["op"], *first, *second, *writer.pair(writer.grid), domain=CONTRIB)
 
 
 class MaxPool:
@@ -136,8 +138,89 @@ class GlobalAveragePool:
         writer.shape, writer.grid = [*writer.shape[:2], 1, 1], node["grid"]
 
 
-OPERATORS: dict[str, Any] = {"QLinearConv": QLinearConv, "QLinearMatMul": Dense, "QGemm": Dense, "QLinearAdd": QLinearAdd,
-                             "MaxPool": MaxPool, "QLinearGlobalAveragePool": GlobalAveragePool}
+class Function:
+    """QLinearSigmoid and QLinearLeakyRelu."""
+
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        return {"grid": grid_near(draw, writer.grid[0]), "alpha": integer(draw, 0, 100) / 100}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        attributes = {"alpha": node["alpha"]} if node["op"] == "QLinearLeakyRelu" else {}
+        result = node["grid"] if attributes else [1 / 256, node["grid"][1]]
+        writer.maker.node(node["op"], None, *writer.pair(writer.grid), *writer.pair(result), domain=CONTRIB, **attributes)
+        writer.grid = result
+
+
+class Concat:
+    """The same activation several times, on another grid."""
+
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        result = grid_near(draw, writer.grid[0]) if chance(draw) else writer.grid
+        return {"grid": result, "axis": integer(draw, 1, 3), "parts": integer(draw, 1, 3)}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        operand = (None, *writer.pair(writer.grid))
+        writer.maker.node("QLinearConcat", *writer.pair(node["grid"]), *(operand * node["parts"]), domain=CONTRIB, axis=node["axis"])
+        writer.shape[node["axis"]] *= node["parts"]
+        writer.grid = node["grid"]
+
+
+class Pad:
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        return {"pads": [0, *(integer(draw, 0, 3) for _ in range(3)), 0, *(integer(draw, 0, 3) for _ in range(3))],
+                "value": integer(draw, 0, 127)}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        writer.maker.node("Pad", None, np.array(node["pads"]), writer.kind(node["value"]))
+        writer.shape = [size + node["pads"][axis] + node["pads"][axis + 4] for axis, size in enumerate(writer.shape)]
+
+
+class Resize:
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        return {"size": [integer(draw, 1, min(2 * side + 3, 40)) for side in writer.shape[2:]],
+                "origin": one_of(draw, ("asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners")),
+                "nearest": one_of(draw, ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil"))}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        writer.shape = [*writer.shape[:2], *node["size"]]
+        empty = np.array([], np.float32)
+        writer.maker.node("Resize", None, empty, empty, np.array(writer.shape), mode="nearest", nearest_mode=node["nearest"],
+                          coordinate_transformation_mode=node["origin"])
+
+
+class Transpose:
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        return {"order": one_of(draw, ([0, 1, 2, 3], [0, 1, 3, 2], [0, 2, 1, 3], [0, 2, 3, 1], [0, 3, 1, 2], [0, 3, 2, 1]))}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        writer.maker.node("Transpose", None, perm=node["order"])
+        writer.shape = [writer.shape[axis] for axis in node["order"]]
+
+
+OPERATORS: dict[str, Any] = {
+    "QLinearConv": QLinearConv, "QLinearMatMul": Dense, "QGemm": Dense, "QLinearAdd": WithConstant, "QLinearMul": WithConstant,
+    "MaxPool": MaxPool, "QLinearGlobalAveragePool": GlobalAveragePool, "QLinearSigmoid": Function, "QLinearLeakyRelu": Function,
+    "QLinearConcat": Concat, "Pad": Pad, "Resize": Resize, "Transpose": Transpose}
 
 
 def _append(writer: OnnxWriter, node: Node) -> None:

@@ -53,7 +53,7 @@ def run_some(tally: Tally, label: str, strategy: Any, config: str, count: int, s
     failed: list[bool] = []  # what shrinking tries afterwards counts for nothing
 
     @seeded(seed)
-    @settings(max_examples=count + 1, database=None, deadline=None, phases=[Phase.generate, Phase.shrink],
+    @settings(max_examples=count + 1, database=None, deadline=None, phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False,
               suppress_health_check=list(HealthCheck))
     @given(strategy)
     def compare(recipe: dict[str, Any]) -> None:

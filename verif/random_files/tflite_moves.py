@@ -67,6 +67,24 @@ class ResizeNearest:
                     writer.activation((1, *node["size"], x.channels), x.grid), "ResizeNearestNeighborOptions", **node["mode"])
 
 
+class ResizeBilinear:
+    """By powers of two: other factors need finer weights than weft has, and are refused."""
+
+    takes = staticmethod(is_image)
+
+    @staticmethod
+    def draw(draw: Draw, x: Activation) -> Node:
+        size = [one_of(draw, [n for n in (side, 2 * side, 4 * side, side // 2, side // 4)
+                              if n and (n >= side or side % n == 0) and n <= max(side, 30)]) for side in x.shape[1:3]]
+        return {"size": size, "mode": one_of(draw, ({}, {"halfPixelCenters": True}))}
+
+    @staticmethod
+    def build(writer: TfliteWriter, inputs: list[Activation], node: Node) -> None:
+        x = inputs[0]
+        writer.node("RESIZE_BILINEAR", [x.index, writer.integers(node["size"])],
+                    writer.activation((1, *node["size"], x.channels), x.grid), "ResizeBilinearOptions", **node["mode"])
+
+
 def _first_axis(x: Activation) -> int:
     """The batch is not cut."""
     return 1 if len(x.shape) > 2 else 0
@@ -214,6 +232,6 @@ class Reshape:
 
 
 OPERATORS: dict[str, Any] = {
-    "PAD": Pad, "PADV2": Pad, "TRANSPOSE": Transpose, "RESIZE_NEAREST_NEIGHBOR": ResizeNearest, "SLICE": Slice,
-    "STRIDED_SLICE": StridedSlice, "SPLIT": Split, "DEPTH_TO_SPACE": Blocks, "SPACE_TO_DEPTH": Blocks, "CONCATENATION": Concatenation,
-    "RESHAPE": Reshape}
+    "PAD": Pad, "PADV2": Pad, "TRANSPOSE": Transpose, "RESIZE_BILINEAR": ResizeBilinear, "RESIZE_NEAREST_NEIGHBOR": ResizeNearest,
+    "SLICE": Slice, "STRIDED_SLICE": StridedSlice, "SPLIT": Split, "DEPTH_TO_SPACE": Blocks, "SPACE_TO_DEPTH": Blocks,
+    "CONCATENATION": Concatenation, "RESHAPE": Reshape}

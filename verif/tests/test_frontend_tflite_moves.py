@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from weft.gen.errors import WeftError
 from weft.gen.frontend import load
 from weft.gen.graph import Arrange, Conv
 from weft.verif.oracles import LitertReference, Tflm
@@ -113,3 +114,27 @@ def test_split(tmp_path):
     path = maker.save(tmp_path, x, *parts)
     assert_equal_to(Tflm, "tflm", path, samples_of(chance, (1, 4, 5, 6)))
     assert_equal_to(LitertReference, "litert", path, samples_of(chance, (1, 4, 5, 6)))
+
+
+BILINEAR = [  # size, result, mode
+    ((4, 5), (8, 10), {"halfPixelCenters": True}), ((4, 5), (8, 10), {}), ((3, 2), (12, 16), {"halfPixelCenters": True}),
+    ((8, 12), (4, 3), {"halfPixelCenters": True}), ((8, 12), (4, 6), {}), ((5, 9), (9, 3), {"alignCorners": True}),
+    ((1, 1), (6, 4), {"halfPixelCenters": True}), ((6, 4), (6, 8), {"halfPixelCenters": True}), ((7, 5), (1, 1), {}),
+]
+
+
+@pytest.mark.parametrize(("size", "result", "mode"), BILINEAR)
+def test_bilinear(tmp_path, size, result, mode):
+    for zero_point in (10, -77):
+        chance, maker = np.random.default_rng(1), TfliteMaker()
+        x, y = maker.tensor((1, *size, 3), 0.04, zero_point), maker.tensor((1, *result, 3), 0.04, zero_point)
+        maker.node("RESIZE_BILINEAR", [x, constant(maker, *result)], y, "ResizeBilinearOptions", **mode)
+        assert_equal_to_both(maker.save(tmp_path, x, y), samples_of(chance, (1, *size, 3), 50))
+
+
+def test_bilinear_with_fine_fractions_is_refused(tmp_path):
+    maker = TfliteMaker()
+    x, y = maker.tensor((1, 4, 5, 3), *GRID), maker.tensor((1, 7, 11, 3), *GRID)
+    maker.node("RESIZE_BILINEAR", [x, constant(maker, 7, 11)], y, "ResizeBilinearOptions")
+    with pytest.raises(WeftError, match="different fractions"):
+        load(maker.save(tmp_path, x, y))

@@ -69,4 +69,5 @@ def logistic(real: np.ndarray) -> np.ndarray:
     bounded = np.clip(real, -LOGISTIC_RANGE, LOGISTIC_RANGE).astype(np.float32)
     square = bounded * bounded
     odd = _polynomial(square, NUMERATOR) * bounded
-    return np.clip(odd / _polynomial(square, DENOMINATOR) + np.float32(0.5), np.float32(0), np.float32(1))
+    result: np.ndarray = np.clip(odd / _polynomial(square, DENOMINATOR) + np.float32(0.5), np.float32(0), np.float32(1))
+    return result

@@ -9,7 +9,7 @@ import numpy as np
 from weft.gen.frontend.refusal import require
 from weft.gen.frontend.tflite_file import FileOperator
 from weft.gen.frontend.tflite_shape import arrange, everything, piece
-from weft.gen.graph import Conv, Scale, Tensor
+from weft.gen.graph import Conv, Piece, Scale, Tensor
 from weft.gen.isa import Rounding
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def resize_bilinear(context: "TfliteContext", operator: FileOperator) -> None:
     corners, centers = (bool(operator.option(slot, "bool", 0)) for slot in (2, 3))
     rows, columns = (phases(x.shape[axis], y.shape[axis], corners, centers) for axis in (0, 1))
     require(len(rows) * len(columns) <= MOST_CONVOLUTIONS, f"{len(rows)} x {len(columns)} different fractions between two pixels")
-    results, pieces = [], []
+    results: list[Tensor] = []
+    pieces: list[Piece] = []
     for row in rows:
         for column in columns:
             weights, shift = _weights(row.weights, column.weights)

@@ -90,6 +90,8 @@ def _attention(q: Float32, k: Float32, v: Float32) -> Float32:
     k, v = (np.repeat(each, share, 1).transpose(1, 0, 2) for each in (k, v))
     scores = q.transpose(1, 0, 2) @ k.transpose(0, 2, 1) / np.float32(np.sqrt(q.shape[-1]))
     scores = np.where(np.tri(len(q), dtype=bool), scores, np.float32(-np.inf))
-    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    scores = scores - scores.max(-1, keepdims=True)
+    # Smaller weights are lost in the sums; their products would be subnormal and take most of the time.
+    weights = np.where(scores > -60, np.exp(scores), np.float32(0))
     mixed: Float32 = (weights / weights.sum(-1, keepdims=True)) @ v
     return mixed.transpose(1, 0, 2).reshape(len(q), -1)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 import struct
 from pathlib import Path
 
@@ -27,15 +28,17 @@ class Tokenizer:
         for character in (" " + text if text else ""):
             raw = character.encode()
             tokens += [known[raw]] if raw in known else [FIRST_BYTE + byte for byte in raw]
-        while True:
-            joints = [known.get(self.pieces[a] + self.pieces[b]) for a, b in itertools.pairwise(tokens)]
-            best = max(((self.scores[token], -place) for place, token in enumerate(joints) if token is not None), default=None)
-            if best is None:
-                return tokens
-            place = -best[1]
-            joint = joints[place]
-            assert joint is not None
-            tokens[place:place + 2] = [joint]
+        def score(pair: tuple[int, int]) -> float:
+            joint = known.get(self.pieces[pair[0]] + self.pieces[pair[1]])
+            return -math.inf if joint is None else self.scores[joint]
+
+        scores = [score(pair) for pair in itertools.pairwise(tokens)]
+        while scores and (best := max(scores)) > -math.inf:
+            place = scores.index(best)
+            tokens[place:place + 2] = [known[self.pieces[tokens[place]] + self.pieces[tokens[place + 1]]]]
+            near = slice(max(place - 1, 0), place + 2)
+            scores[near] = [score(pair) for pair in itertools.pairwise(tokens[near])]
+        return tokens
 
     def decode(self, tokens: list[int]) -> str:
         """Text of tokens that follow the one at the beginning, whose space is dropped."""

@@ -1,7 +1,7 @@
 """Codes of single numbers: decode, and encode with one rounding to nearest even.
 
-All of it is integer arithmetic. Arrays are int64 or, where a format's fixed-point values or a sum need more bits, Python integers (dtype
-object); the same expressions serve both.
+Arithmetic is in integers, or in double precision where nothing is lost. Arrays are int64 or, where a format's fixed-point values or a sum
+need more bits, Python integers (dtype object); the same expressions serve both.
 """
 
 import numpy as np
@@ -12,7 +12,6 @@ from weft.gen.formats.element import Element, Specials
 Integers = NDArray[np.int64]  # or of dtype object
 Codes = NDArray[np.int64]
 Float64 = NDArray[np.float64]
-FLOAT64_BITS = 53  # of a significand
 
 
 def fields(element: Element, codes: ArrayLike) -> tuple[Integers, Integers]:
@@ -78,18 +77,21 @@ def encode(element: Element, values: ArrayLike, *, saturate: bool = True) -> Cod
     NaN becomes the format's NaN, or 0 in formats that have none. Infinity is out of range. Negative values of an unsigned format
     become 0. Raises ValueError for formats without zero (scales that are powers of two).
     """
+    if not element.subnormals:
+        raise ValueError(f"encode element={element.name}: has no zero; form scales with `shared_exponents`")
     values = np.asarray(values, np.float64)
-    fraction, exponent = np.frexp(np.where(np.isfinite(values), values, 0))
-    # A significand of 53 bits, times 2^53, is an integer: nothing is rounded here.
-    codes = encode_integers(element, np.ldexp(fraction, FLOAT64_BITS).astype(np.int64), exponent.astype(np.int64) - FLOAT64_BITS,
-                            saturate=saturate)
-    sign = np.where(np.signbit(values), _sign_bit(element), 0)
+    usable = np.where(np.isfinite(values), values, 0)
     if element.integer:
-        infinity = np.where(values > 0, element.fixed_high, element.fixed_low) & ((1 << element.bits) - 1)
-    else:
-        codes |= np.where((values == 0) | np.isinf(values), sign, 0)
-        infinity = np.where((values < 0) & (not element.signed), 0, sign | _overflow(element, saturate))
-    return np.where(np.isinf(values), infinity, np.where(np.isnan(values), nan_code(element), codes))
+        # A power of two scales exactly, and rint rounds ties to even.
+        steps = np.clip(np.rint(np.ldexp(values, -element.lsb_exponent)), element.fixed_low, element.fixed_high)
+        return np.where(np.isnan(values), 0, steps).astype(np.int64) & ((1 << element.bits) - 1)
+    # The place of the result's least significant bit: by the leading bit, or that of subnormals.
+    shift = np.maximum(np.frexp(usable)[1] - (element.mantissa_bits + 1) - element.lsb_exponent, 0).astype(np.int64)
+    steps = np.rint(np.ldexp(np.abs(usable), -(shift + element.lsb_exponent))).astype(np.int64)
+    codes = _assemble(element, steps, shift, saturate)
+    codes = np.where(np.isinf(values), _overflow(element, saturate), codes)
+    codes = np.where(np.signbit(values), codes | _sign_bit(element) if element.signed else 0, codes)
+    return np.where(np.isnan(values), nan_code(element), codes)
 
 
 def encode_integers(element: Element, integers: Integers, exponent: ArrayLike, *, saturate: bool = True) -> Codes:
@@ -117,10 +119,7 @@ def encode_integers(element: Element, integers: Integers, exponent: ArrayLike, *
         rounded = np.where(huge, 1 << element.bits, rounded)
         clipped = np.clip(np.where(below, -rounded, rounded), element.fixed_low, element.fixed_high)
         return clipped & ((1 << element.bits) - 1)
-    # The hidden bit, and a carry out of the significand, add into the exponent field by themselves.
-    code = (np.where(rounded == 0, 0, np.minimum(shift, 1 << element.exponent_bits)) << element.mantissa_bits) + rounded
-    largest = (element.largest_shift << element.mantissa_bits) + (element.fixed_high >> element.largest_shift)
-    code = np.where(code > largest, _overflow(element, saturate), code)
+    code = _assemble(element, rounded, shift, saturate)
     return code | np.where(below, _sign_bit(element), 0) if element.signed else np.where(below, 0, code)
 
 
@@ -162,6 +161,15 @@ def nan_code(element: Element) -> int:
             Specials.IEEE: ones + (1 << element.mantissa_bits >> 1)}[element.specials]
 
 
+def _assemble(element: Element, significand: Integers, shift: Integers, saturate: bool) -> Codes:
+    """Codes, without sign, of significand << shift in fixed point; the significand may have just been rounded up to a power of two.
+
+    The hidden bit, and such a carry, add into the exponent field by themselves.
+    """
+    code = (np.where(significand == 0, 0, np.minimum(shift, 1 << element.exponent_bits)) << element.mantissa_bits) + significand
+    return np.where(code > _largest(element), _overflow(element, saturate), code)
+
+
 def _split(element: Element, codes: Codes) -> tuple[Integers, Integers]:
     """Mantissa and exponent fields."""
     return codes & ((1 << element.mantissa_bits) - 1), codes >> element.mantissa_bits & ((1 << element.exponent_bits) - 1)
@@ -173,7 +181,11 @@ def _sign_bit(element: Element) -> int:
 
 def _overflow(element: Element, saturate: bool) -> int:
     """Code, without sign, of what exceeds the range of a floating-point format."""
-    largest = (element.largest_shift << element.mantissa_bits) + (element.fixed_high >> element.largest_shift)
     if saturate or element.specials is Specials.NONE:
-        return largest
+        return _largest(element)
     return nan_code(element) if element.specials is Specials.NAN else ((1 << element.exponent_bits) - 1) << element.mantissa_bits
+
+
+def _largest(element: Element) -> int:
+    """Code of the largest finite value."""
+    return (element.largest_shift << element.mantissa_bits) + (element.fixed_high >> element.largest_shift)

@@ -74,8 +74,8 @@ def gemm(a: Matrix, b: Matrix, *, target: Element = FP32, window: Window = WINDO
     codes = _rounded(target, total, position + pair.lsb_exponent)
     if any(side.operand.element.specials is not Specials.NONE or side.operand.scale for side in (a, b)):
         nan, plus, minus = specials(a, b)
-        for where, value in ((plus, np.inf), (minus, -np.inf), (nan, np.nan)):
-            codes = np.where(where, encode(target, value, saturate=False), codes)
+        for where, special in ((plus, np.inf), (minus, -np.inf), (nan, np.nan)):
+            codes = np.where(where, encode(target, special, saturate=False), codes)
     return Product(target, codes, overflow, underflow)
 
 

@@ -22,12 +22,13 @@ def place(window: Window, value: Integers, shift: Integers) -> tuple[Integers, B
         # A right shift by 63 leaves the sign alone, as any longer one; a left one by term_bits moves everything out but 0.
         right, left = np.minimum(np.maximum(-shift, 0), 63), np.minimum(np.maximum(shift, 0), window.term_bits)
     floor = value >> right
-    underflow = (floor << right) != value
+    underflow = np.asarray((floor << right) != value, bool)
     # floor << left fits exactly if -(2^(term_bits - 1) >> left) <= floor <= (2^(term_bits - 1) - 1) >> left.
     high = np.right_shift((1 << (window.term_bits - 1)) - 1, left)
     low = np.where(left < window.term_bits, -high - 1, 0)
-    overflow = (floor > high) | (floor < low)
-    return np.where(overflow, 0, floor) << np.where(overflow, 0, left), overflow.astype(bool), underflow.astype(bool)
+    overflow = np.asarray((floor > high) | (floor < low), bool)
+    term: Integers = np.where(overflow, 0, floor) << np.where(overflow, 0, left)
+    return term, overflow, underflow
 
 
 def specials(a: Matrix, b: Matrix) -> tuple[Bools, Bools, Bools]:

@@ -27,8 +27,9 @@ def place(window: Window, value: Integers, shift: Integers) -> tuple[Integers, B
     high = np.right_shift((1 << (window.term_bits - 1)) - 1, left)
     low = np.where(left < window.term_bits, -high - 1, 0)
     overflow = np.asarray((floor > high) | (floor < low), bool)
-    term: Integers = np.where(overflow, 0, floor) << np.where(overflow, 0, left)
-    return term, overflow, underflow
+    kept: Integers = np.where(overflow, 0, floor)
+    moves: Integers = np.where(overflow, 0, left)
+    return kept << moves, overflow, underflow
 
 
 def specials(a: Matrix, b: Matrix) -> tuple[Bools, Bools, Bools]:

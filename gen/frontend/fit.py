@@ -6,6 +6,7 @@ ties, which float32 rounds to even, the FLOAT32 rounding of the scaling stage is
 """
 
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 
@@ -85,6 +86,22 @@ def fit_binary(wanted: np.ndarray, slope_a: float, slope_b: float) -> tuple[Scal
     if best is None:
         raise Unsupported(f"scale ratios {slope_a:g} and {slope_b:g} are too large")
     return best
+
+
+def fit_product(wanted: np.ndarray, products: np.ndarray, real: np.float32, zero_point: int) -> tuple[Scale, int, int]:
+    """(scale, zero point, mismatches) of clip(scale(product) + zero point) for `wanted`, QLinearMul's held outputs for integer products.
+
+    onnxruntime adds the zero point before it rounds, so that an odd one turns ties to even into ties to odd. They happen where `real` is a
+    small odd number over a power of two: one whole power more in front of the factor adds that odd number behind it.
+    """
+    ratio, results = Fraction(float(real)), []
+    forms = [(0, zero_point), (ratio.denominator, zero_point - ratio.numerator), (-ratio.denominator, zero_point + ratio.numerator)]
+    for pre, point in forms:
+        if abs(pre) < MOST_MULTIPLIER and LOW <= point <= HIGH:
+            got = np.clip(np.rint((products + pre).astype(np.float32) * real).astype(np.int64) + point, LOW, HIGH)
+            results.append((int((got != wanted).sum()), pre, point))
+    wrong, pre, point = min(results)
+    return float32_scale(real, pre), point, wrong
 
 
 def _multipliers(wanted: np.ndarray, shift: int) -> list[int]:

@@ -38,6 +38,14 @@ def add_table(outer: Tensor, outer_held: np.ndarray, inner: Tensor, inner_held: 
     return held
 
 
+def multiply_table(products: np.ndarray, real: np.float32, output: Tensor) -> np.ndarray:
+    """Held outputs of QLinearMul for integer products less zero points: rint(product * real + z), every step in float32."""
+    offset = UNSIGNED_OFFSET * output.unsigned
+    total = products.astype(np.float32) * real + np.float32(output.zero_point + offset)
+    held: np.ndarray = np.clip(np.rint(total).astype(np.int64) - offset, -128, 127)
+    return held
+
+
 def function_table(source: Tensor, output: Tensor, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """Held int8 outputs (256,) of DequantizeLinear, a function of float32, QuantizeLinear."""
     real = (HELD - source.zero_point).astype(np.float32) * np.float32(source.scale)

@@ -160,13 +160,22 @@ def _convert(context: OnnxContext, node: OnnxNode, refusals: Refusals) -> None:
         refusals.add(node.name, node.operator, reason)
 
 
+def _stored(context: OnnxContext, name: str, tensor: Tensor) -> str:
+    """An output of its own where the network gives its input back."""
+    if tensor.name != context.file.input.name:
+        return tensor.name
+    result = context.builder.tensor(dataclasses.replace(tensor, name=f"{name}#output"))
+    context.builder.node(Reshape(result.name, "Identity", (tensor.name,), result.name))
+    return result.name
+
+
 def _finish(context: OnnxContext, file: OnnxFile, path: str) -> Graph:
     outputs, shapes, real = [], [], []
     for port in file.outputs:
         require(port.name in context.values, f"nothing computes {port.name!r}")  # a constant, say
         value = context.values[port.name]
         require(not value.real or value.held not in context.unknown, f"{port.name!r} is float32 and not quantised")
-        outputs.append(context.canonical(port.name, value, None).name)
+        outputs.append(_stored(context, port.name, context.canonical(port.name, value, None)))
         shapes.append(value.shape)
         real.append(value.real)
     context.builder.notes[:0] = file.notes

@@ -11,8 +11,8 @@ import numpy as np
 
 from weft.gen.frontend.builder import file_order
 from weft.gen.frontend.ends import quantise
-from weft.gen.frontend.fit import HELD, fit_binary, fit_factor, fit_unary
-from weft.gen.frontend.mlas import add_table, function_table, logistic, requantise_table
+from weft.gen.frontend.fit import HELD, fit_binary, fit_factor, fit_product, fit_unary
+from weft.gen.frontend.mlas import add_table, function_table, logistic, multiply_table, requantise_table
 from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.onnx_file import OnnxNode
 from weft.gen.frontend.onnx_move import pad, qlinear_concat, resize
@@ -128,21 +128,27 @@ def qlinear_add(context: "OnnxContext", node: OnnxNode) -> None:
 
 
 def qlinear_mul(context: "OnnxContext", node: OnnxNode) -> None:
-    """The product less zero points is exact in int32; one float32 rescaling by (a scale * b scale) / y scale."""
+    """The product less zero points is exact in int32; then a rescaling by (a scale * b scale) / y scale in float32."""
     names = [node.inputs[0], node.inputs[3]]
     grids = [context.grid(*node.inputs[1:3]), context.grid(*node.inputs[4:6])]
     y_grid = context.grid(*node.inputs[6:8])
     constants = [name in context.constants for name in names]
     require(not all(constants), "both operands are constants")
-    scale = float32_scale(np.float32(grids[0][0]) * np.float32(grids[1][0]) / np.float32(y_grid[0]))
+    real = np.float32(grids[0][0]) * np.float32(grids[1][0]) / np.float32(y_grid[0])
     if any(constants):
         position = constants.index(False)
         x, shape = context.read(names[position], grids[position]), context.value(names[position]).shape
-        values = _channel_constant(context, names[1 - position], shape)
-        factors = (values - grids[1 - position][1]).astype(np.int32)
+        factors = _channel_constant(context, names[1 - position], shape) - grids[1 - position][1]
+        products = (HELD - x.zero_point) * factors[:, None]
         y = context.write(node, shape, y_grid)
-        first = Scale(multiplier=int(factors[0]) if factors.size == 1 else factors, pre=-x.zero_point)
-        context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, scale, y.zero_point, *limits(node, y)))
+        if factors.size == 1:
+            table = np.clip(multiply_table(products[0], real, y), *limits(node, y)).astype(np.int8)
+            context.builder.node(Table(node.name, node.operator, (x.name,), y.name, table))
+            return
+        scale, zero_point, wrong = fit_product(multiply_table(products, real, y), products, real, y.zero_point)
+        _note_product(context, node, wrong, products.size, "inputs of all channels")
+        first = Scale(multiplier=factors.astype(np.int32), pre=-x.zero_point)
+        context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, scale, zero_point, *limits(node, y)))
         return
     shapes = [context.value(name).shape for name in names]
     a, b = (context.read(name, grid) for name, grid in zip(names, grids, strict=True))
@@ -151,7 +157,15 @@ def qlinear_mul(context: "OnnxContext", node: OnnxNode) -> None:
     require(b.shape in (a.shape, (1, 1, 1), (1, 1, a.shape[2])) and len(shapes[1]) <= len(shapes[0]),
             f"shape {list(shapes[1])} is neither {list(shapes[0])} nor one number, nor one for each channel")
     y = context.write(node, shapes[0], y_grid)
-    context.builder.node(Multiply(node.name, node.operator, (a.name, b.name), y.name, scale, y.zero_point, *limits(node, y)))
+    products = (HELD - a.zero_point)[:, None] * (HELD - b.zero_point)
+    scale, zero_point, wrong = fit_product(multiply_table(products, real, y), products, real, y.zero_point)
+    _note_product(context, node, wrong, 1 << 16, "pairs of operands")
+    context.builder.node(Multiply(node.name, node.operator, (a.name, b.name), y.name, scale, zero_point, *limits(node, y)))
+
+
+def _note_product(context: "OnnxContext", node: OnnxNode, wrong: int, count: int, what: str) -> None:
+    context.builder.notes.append(f"{node.name}: {wrong} of {count:,} {what} differ by 1 from onnxruntime's float32 product" if wrong else
+                                 f"{node.name}: equal to onnxruntime's float32 product for all {count:,} {what}")
 
 
 def _table(context: "OnnxContext", node: OnnxNode, function: Callable[[np.ndarray], np.ndarray]) -> None:

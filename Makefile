@@ -55,9 +55,10 @@ lint: $(READY)   ## ruff and mypy
 	@mkdir -p build/types/weft && for d in hdl gen verif sim fpga; do ln -sfn ../../../$$d build/types/weft/$$d; done
 	MYPYPATH=build/types $(BIN)/mypy -p weft.gen -p weft.sim -p weft.verif.golden -p weft.fpga
 
-bench: $(READY)   ## measure cycles, simulator speed and the array on an FPGA; rewrites docs/cycles.md and docs/array.md
+bench: $(READY)   ## measure cycles, simulator speed and arrays and number formats on an FPGA; rewrites docs/{cycles,array,formats}.md
 	$(BIN)/python -m weft.sim.bench $(ARGS)
 	$(BIN)/python -m weft.fpga.measure
+	$(BIN)/python -m weft.fpga.format_page
 
 docs: $(READY)   ## regenerate docs/isa.md, docs/csr.md and docs/link.md
 	$(BIN)/python -m weft.gen.docs

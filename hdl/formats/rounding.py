@@ -1,4 +1,4 @@
-"""Fixed point to floating point, rounded once to nearest even."""
+"""Fixed point to floating point, rounded once."""
 
 from amaranth import C, Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -14,13 +14,15 @@ UNIT_BITS = 12  # of the power of two that is the unit of a fixed-point value
 class Rounder(wiring.Component):
     """`result` is the code of value * 2^unit in format `target`, `LATENCY` cycles later; one every cycle.
 
-    To nearest, ties to even, once; subnormal results too; beyond the largest number it is infinity. Zero is +0. With `flags` it is
+    To nearest, ties to even, or with `toward_zero` cut off; subnormal results too. Beyond the largest number it is infinity (cut off:
+    from the next power of two on). Zero is +0. With `flags` it is
     not a number (the quiet one without sign) for `nan` or infinities of both signs, or the one infinity.
 
     Parameters
     ----------
     width: bits of the value, more than those of the significand by 2 at least.
     target: an IEEE format.
+    toward_zero: cut off instead of rounding to nearest.
 
     Members
     -------
@@ -33,10 +35,10 @@ class Rounder(wiring.Component):
 
     LATENCY = 3
 
-    def __init__(self, width: int, target: Element) -> None:
+    def __init__(self, width: int, target: Element, *, toward_zero: bool = False) -> None:
         if width < target.mantissa_bits + 3:
             raise ValueError(f"Rounder width={width!r}: must be {target.mantissa_bits + 3} or more for {target.name}")
-        self._width, self._target = width, target
+        self._width, self._target, self._toward_zero = width, target, toward_zero
         super().__init__({"value": In(signed(width)), "unit": In(signed(UNIT_BITS)), "flags": In(FLAGS), "result": Out(target.bits)})
 
     def elaborate(self, platform: object) -> Module:
@@ -67,7 +69,7 @@ class Rounder(wiring.Component):
         m.d.comb += [top.eq(normal[width - bits:]), moved.eq(top >> down),
                      rest.eq(normal[:width - bits].any() | ((moved << down)[:bits] != top) | moved[0])]
         kept, up = moved[2:], Signal()
-        m.d.comb += up.eq(moved[1] & (rest | moved[2]))
+        m.d.comb += up.eq(0 if self._toward_zero else moved[1] & (rest | moved[2]))
         # The hidden bit of a normal number adds one to the exponent field, a carry of the rounding another.
         field = Signal(signed(UNIT_BITS + 3 + target.mantissa_bits))
         biased = Signal(exponent_shape)

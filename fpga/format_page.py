@@ -1,0 +1,116 @@
+"""`make bench`: number formats side by side; rewrites docs/formats.md. `weft formats` shows the same tables."""
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from weft.fpga.flow.tools import YOSYS
+from weft.fpga.formats import PERIOD, ROWS, Cost, costs
+from weft.gen.errors import WeftError
+from weft.gen.formats.operand import OPERANDS, OperandPair
+from weft.sim.report.svg import Figure
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "docs" / "formats.md"
+CELLS = "sg13g2_stdcell_typ_1p20V_25C.lib"
+Row = tuple[str, ...]
+
+FACTS: Row = ("format", "bits", "block", "scale", "largest", "smallest", "fixed-point bits", "product bits", "sum of 32",
+              "sum of 4096", "with scales")
+FIGURES: Row = ("element", "sum bits", "LUTs", "LUTs, small", "registers", "um2", "of int8", "ns", "pJ a product", "products a cycle")
+
+HEADER = """# Number formats
+
+Written by `make bench`; do not edit. `weft formats` shows these tables, `weft formats --area` measures.
+
+## What they hold
+
+Bits are those of an element in memory, its share of the block's scale included. Largest and smallest are those of an element before
+scales. Every element is an integer times the smallest; fixed-point bits hold that integer, and sums of products are exact in the widths
+given (`gen/formats/pair.py` has the proof). With scales: the width of a sum of 4096 products in blocks with any scales whatever;
+accumulators have a window of 64 bits instead and say when a term leaves it (`gen/formats/window.py`).
+
+{facts}
+
+## What an element costs
+
+One processing element of the weight-stationary array (`hdl/formats/element.py`): two weights, activation, and a sum as wide as {rows} rows
+need. LUTs are those of ECP5 without DSP blocks, a CCU2C counted as two: as `synth_ecp5 -nodsp` maps them, and small, that is without
+multiplexers between LUTs and with Booth's multiplier where it is smaller. um2 and ns are of IHP's SG13G2 cells (typical, 1.2 V),
+mapped by abc for {period} ns, the smaller of plain and Booth's multiplier, wires left out. The energy is an estimate: area times
+0.28 fJ / um2, which two gate-level estimates of an int8 element gave in the same cells. bf16 sums in a window of 64 bits. Products a
+cycle: an array of 16 x 16 elements with tiles that follow each other without a gap; the bench of `FormatUnit` counts them for MXFP4
+with packing 4. Yosys {yosys}.
+
+{figures}
+"""
+
+
+def facts() -> list[Row]:
+    """A row of `FACTS` for each operand format, paired with itself."""
+    rows: list[Row] = []
+    for operand in OPERANDS.values():
+        both, element = OperandPair(operand, operand), operand.element
+        scales = " + ".join(scale.name for scale in (operand.scale, operand.tensor_scale) if scale)
+        rows.append((
+            operand.name, f"{float(operand.bits_per_element):g}", str(operand.block) if operand.scale else "", scales,
+            f"{float(element.largest):.6g}", f"{float(element.smallest_subnormal):.6g}", str(element.fixed_bits),
+            str(both.elements.product_bits),
+            str(both.elements.accumulator_bits(32)), str(both.elements.accumulator_bits(4096)),
+            str(both.accumulator_bits(4096)) if operand.scale else ""))
+    return rows
+
+
+def figures(measured: list[Cost]) -> list[Row]:
+    """A row of `FIGURES` for each element; areas in relation to int8's if that is among them."""
+    reference = next((each.area for each in measured if each.name == "int8"), None)
+    return [(each.name, str(each.sum_bits), str(each.luts), str(each.luts_small), str(each.registers),
+             *(("",) * 4 if each.area is None or each.delay is None or each.energy is None else (
+                 f"{each.area:.0f}", f"{each.area / reference:.2f}" if reference else "", f"{each.delay:.2f}", f"{each.energy:.2f}")),
+             str(ROWS * ROWS * each.packing)) for each in measured]
+
+
+def plot(measured: list[Cost]) -> str:
+    """An SVG of its own: bars for LUTs and for cell area, each in relation to the largest."""
+    left, right, step = 150, 640, 34
+    figure = Figure(right + 60, step * len(measured) + 30, "Cost of a processing element in each number format")
+    most_luts, most_area = max(each.luts for each in measured), max(each.area or 0 for each in measured)
+    for k, each in enumerate(measured):
+        y = 20 + step * k
+        figure.text(left - 8, y + 15, each.name, "name", "end")
+        figure.rect(left, y, (right - left) * each.luts / most_luts, 11, "luts")
+        figure.text(left + (right - left) * each.luts / most_luts + 4, y + 10, f"{each.luts} LUTs")
+        if each.area:
+            figure.rect(left, y + 13, (right - left) * each.area / most_area, 11, "area")
+            figure.text(left + (right - left) * each.area / most_area + 4, y + 23, f"{each.area:.0f} um2")
+    style = "<style>text{font:11px sans-serif}.luts{fill:#3b6ea5}.area{fill:#c27a2c}</style>"
+    return str(figure).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(">", f">{style}", 1)
+
+
+def markdown(header: Row, rows: list[Row]) -> str:
+    lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> int:
+    console = Console(highlight=False)
+    library = Path(os.environ.get("WEFT_LIBERTY") or ROOT.parent / "shared" / "liberty") / CELLS
+    if not library.is_file():
+        console.print(f"no {library.name} in $WEFT_LIBERTY or ../shared/liberty: {TABLE.relative_to(ROOT)} is left alone")
+        return 0
+    try:
+        measured = costs(library, lambda step, done, total: console.print(f"{step} ({done + 1} of {total})"))
+        text = HEADER.format(facts=markdown(FACTS, facts()), figures=markdown(FIGURES, figures(measured)), rows=ROWS, period=PERIOD // 1000,
+                             yosys=YOSYS.version)
+        TABLE.write_text(text)
+    except WeftError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    console.print(f"wrote {TABLE.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

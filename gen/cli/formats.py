@@ -1,0 +1,62 @@
+"""`weft formats`: number formats side by side."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weft.gen.cli import arguments
+from weft.gen.cli.console import Progress, emit, tables
+from weft.gen.errors import WeftError, nearest
+
+Area = Annotated[bool, typer.Option("--area", help="Synthesise a processing element of each for an FPGA without DSP blocks; minutes.")]
+Liberty = Annotated[Path | None, typer.Option(metavar="FILE", help="Map to these standard cells too, a .lib file; implies --area.")]
+Only = Annotated[list[str] | None, typer.Option(metavar="NAME", help="With --area: this element format alone; may be repeated.")]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="With --area: write a plot, an .svg file.")]
+
+
+def formats(area: Area = False, liberty: Liberty = None, only: Only = None, plot: Plot = None, as_json: arguments.Json = False) -> None:
+    """Show the number formats: bits, range, exact widths, and what a processing element costs."""
+    from weft.fpga import format_page  # noqa: PLC0415
+    from weft.fpga.formats import Cost, costs  # noqa: PLC0415
+    from weft.gen.formats.pair import PAIRS  # noqa: PLC0415
+    from weft.sim.output import check_writable  # noqa: PLC0415
+
+    measure = area or liberty is not None
+    if (only or plot) and not measure:
+        raise WeftError("--only and --plot without --area", where="weft formats", why="they concern what --area measures", fix="add --area")
+    names = [each.name for each in PAIRS]
+    for name in only or ():
+        if name not in names:
+            raise WeftError(f"unknown element format {name!r}", where="--only", why="it is none of those that are measured",
+                            fix=nearest(name, names))
+    if plot:
+        check_writable(plot.parent, "--plot")
+    measured: list[Cost] = []
+    if measure:
+        with Progress(silent=as_json) as progress:
+            measured = costs(liberty, progress, only or ())
+        if plot:
+            plot.write_text(format_page.plot(measured))
+    if as_json:
+        emit({"formats": [dict(zip(format_page.FACTS, row, strict=True)) for row in format_page.facts()],
+              "elements": [{"name": each.name, "luts": each.luts, "luts_small": each.luts_small, "registers": each.registers,
+                            "sum_bits": each.sum_bits, "packing": each.packing, "area_um2": each.area, "delay_ns": each.delay,
+                            "energy_pj": each.energy, "booth": dataclasses.asdict(each)["booth"]} for each in measured]})
+        return
+    from rich.table import Table  # noqa: PLC0415
+
+    console = tables()
+    for header, rows in ((format_page.FACTS, format_page.facts()), (format_page.FIGURES, format_page.figures(measured))):
+        if not rows:
+            continue
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for number, name in enumerate(header):
+            table.add_column(name, justify="right" if number else "left")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        console.print()
+    if plot:
+        console.print(f"plot: {plot}", highlight=False)

@@ -1,0 +1,67 @@
+"""What `weft formats` and docs/formats.md say, and the limits of the element in FP4."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from weft.fpga import format_page, formats
+from weft.gen.cli import main
+from weft.gen.formats.operand import OPERANDS
+from weft.gen.formats.pair import PAIRS, pair
+
+LIBRARY = Path(os.environ.get("WEFT_LIBERTY") or format_page.ROOT.parent / "shared" / "liberty") / format_page.CELLS
+MADE_UP = [formats.Cost(pair("int8"), 1, 20, 400, 150, 44, (True, True), 6000.0, 3.0),
+           formats.Cost(pair("e2m1"), 4, 14, 300, 200, 70, (False, False), 9000.0, 2.5),
+           formats.Cost(pair("e2m1"), 1, 13, 76, 41, 25, (False, False))]
+
+
+def weft(capsys, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(list(arguments))
+    return int(left.value.code or 0), *capsys.readouterr()
+
+
+def test_command_shows_every_format(capsys):
+    code, out, _ = weft(capsys, "formats")
+    assert code == 0 and all(f"\n{name} " in out for name in OPERANDS)
+    _, out, _ = weft(capsys, "formats", "--json")
+    found = {row["format"]: row for row in json.loads(out)["formats"]}
+    assert found["nvfp4"]["bits"] == "4.5" and found["mxfp4"]["sum of 32"] == "14"
+
+
+@pytest.mark.parametrize(("arguments", "text"), [
+    (["--only", "int8"], "add --area"), (["--area", "--only", "e4m4"], "did you mean 'e4m3'"), (["--liberty", "none.lib"], "none.lib")])
+def test_errors_say_what_to_do(capsys, arguments, text):
+    code, _, error = weft(capsys, "formats", *arguments)
+    assert code == 2 and text in error
+
+
+def test_rows_and_plot():
+    rows = format_page.figures(MADE_UP)
+    assert rows[0][5:] == ("6000", "1.00", "3.00", "1.68", "256") and rows[1][5:] == ("9000", "1.50", "2.50", "0.63", "1024")
+    assert rows[2][5:] == ("", "", "", "", "256")
+    text = format_page.plot(MADE_UP)
+    assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg"') and "e2m1, 4 in one" in text and text.count('class="luts"') == 3
+
+
+def test_page_is_what_the_code_writes():
+    """All of it but the measured figures; and these keep the limits."""
+    text = (format_page.ROOT / "docs" / "formats.md").read_text()
+    assert format_page.markdown(format_page.FACTS, format_page.facts()) in text
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    measured = {line[0]: dict(zip(format_page.FIGURES, line, strict=True)) for line in lines if len(line) == len(format_page.FIGURES)}
+    assert measured.keys() >= {each.name for each in PAIRS}
+    fp4, int8 = measured["e2m1"], measured["int8"]
+    assert int(fp4["LUTs"]) <= 0.2 * int(int8["LUTs"]) and float(fp4["of int8"]) <= 0.57
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(not LIBRARY.is_file(), reason=f"no {format_page.CELLS} in $WEFT_LIBERTY or ../shared/liberty")
+def test_element_in_fp4_keeps_its_limits():
+    """0.2 of the LUTs of int8's, both as the default flow maps them, and 0.57 of its area with Booth's multiplier."""
+    int8, fp4 = (formats.cost(pair(name), liberty=LIBRARY) for name in ("int8", "e2m1"))
+    assert int8.booth == (True, True), "the multiplier that is smaller"
+    assert fp4.luts <= 0.2 * int8.luts
+    assert fp4.area <= 0.57 * int8.area and fp4.delay < int8.delay

@@ -75,6 +75,13 @@ def _padded(graph: Graph, name: str) -> bool:
                for node in graph.nodes)
 
 
+def _folds(graph: Graph, name: str) -> bool:
+    """Whether nothing but fully connected layers read this tensor: they take its source's rows as they lie."""
+    readers = [node for node in graph.nodes if name in node.inputs]
+    return graph.tensors[name].shape[:2] == (1, 1) and name not in graph.outputs and all(
+        isinstance(node, Conv) and node.weights.shape[1:3] == (1, 1) and node.groups == 1 for node in readers)
+
+
 def simplify(graph: Graph) -> Simplified:
     """Remove reshapes. Raises `WeftError` for one that moves elements other than into a fully connected layer."""
     tensors, root = dict(graph.tensors), {name: name for name in graph.tensors}
@@ -96,6 +103,13 @@ def simplify(graph: Graph) -> Simplified:
                 nodes.append(_copy(node.name, alias.name, node.output))
                 continue
             root[node.output] = root[source]
+            if held.shape != view.shape and _padded(graph, held.name) and not _folds(graph, node.output):
+                # Padding lies between the rows of the one that is padded, so what is viewed is a copy.
+                dense = f"{held.name}#dense"
+                if dense not in tensors:
+                    tensors[dense], root[dense] = dataclasses.replace(held, name=dense), dense
+                    nodes.append(_copy(node.name, held.name, dense))
+                root[node.output] = dense
             order = node.order if node.order is not None else np.arange(np.prod(tensors[source].shape))
             if source in orders:
                 order = orders[source][order]

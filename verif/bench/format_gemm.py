@@ -114,10 +114,10 @@ class Driver:
         self._latency = FormatUnit(arrangement, ELEMENTS["fp32"]).accumulate_latency
         self.stream_cycles = 0  # from the first vector of a pass over all tiles to the last
 
-    async def multiply(self, gemm: Gemm, position: int, order: random.Random) -> tuple[list[list[int]], int]:
-        """Result codes (M, N), and all that left the window. `order` shuffles the tiles of a sum."""
+    async def multiply(self, gemm: Gemm, position: int, order: random.Random) -> tuple[np.ndarray, np.ndarray]:
+        """Result codes (M, N), and what left the window on the way to each. `order` shuffles the tiles of a sum."""
         a, (rows, depth), columns = self._a, gemm.activations.shape, gemm.weights.shape[1]
-        results, lost = [[0] * columns for _ in range(rows)], 0
+        results, lost = np.zeros((rows, columns), dtype=np.int64), np.zeros((rows, columns), dtype=int)
         self._dut.position.value = position
         for top in range(0, rows, LINES):
             for left in range(0, columns, a.width):
@@ -125,19 +125,21 @@ class Driver:
                 starts = list(range(0, depth, a.depth))
                 order.shuffle(starts)
                 await self._pass(gemm, lines, left, starts)
-                for m in lines:
-                    for n in range(left, min(left + a.width, columns)):
-                        results[m][n], outside = await self._read(m - top, n - left)
-                        lost |= outside
+                await self._read([(m, n) for m in lines for n in range(left, min(left + a.width, columns))], top, left, results, lost)
         return results, lost
 
-    async def _read(self, line: int, column: int) -> tuple[int, int]:
-        dut = self._dut
-        dut.read.value, dut.address.value, dut.column.value = 1, line, column
-        for _ in range(FormatUnit.READ_LATENCY):
+    async def _read(self, places: list[tuple[int, int]], top: int, left: int, results: np.ndarray, lost: np.ndarray) -> None:
+        """One result every cycle."""
+        dut, latency = self._dut, FormatUnit.READ_LATENCY
+        for cycle in range(len(places) + latency - 1):
+            if cycle < len(places):
+                m, n = places[cycle]
+                dut.address.value, dut.column.value = m - top, n - left
+            dut.read.value = int(cycle < len(places))
             await FallingEdge(dut.clk)
-            dut.read.value = 0
-        return int(dut.result.value), int(dut.outside.value)
+            if cycle >= latency - 1:
+                place = places[cycle - latency + 1]
+                results[place], lost[place] = int(dut.result.value), int(dut.outside.value)
 
     async def _pass(self, gemm: Gemm, lines: range, left: int, starts: list[int]) -> None:
         """All products of a strip of the result."""

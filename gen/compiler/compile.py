@@ -16,7 +16,7 @@ from weft.gen.compiler.lower.choice import conv_tiles, lower_conv
 from weft.gen.compiler.lower.context import Band
 from weft.gen.compiler.lower.convolution import Epilogue, Tile
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
-from weft.gen.compiler.memory import ConstantRing
+from weft.gen.compiler.memory import ConstantRing, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
 from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible, input_rows
 from weft.gen.compiler.rewrite import Simplified, simplify
@@ -54,7 +54,12 @@ class Compilation:
 
     def _plan(self) -> Plan:
         """Leave room for two blocks of constants; what activations do not use goes to the ring too."""
-        return Planner(self.config, self.graph, self.simple, 2 * self.block_limit + 64).plan()
+        return Planner(self.config, self.graph, self.simple, self._ring_lines).plan()
+
+    @property
+    def _ring_lines(self) -> int:
+        """Lines that constants need at least."""
+        return 2 * self.block_limit + 64
 
     def _place_outputs(self) -> list[Placed]:
         placed, line = [], 0
@@ -79,7 +84,9 @@ class Compilation:
             last = min(first + rows, height) - 1
             inputs = tuple(self._operand(step, name, index, input_rows(self.simple, node, name, first, last))
                            for name in node.inputs)
-            bands.append(Band(inputs, self._operand(step, node.output, index, (first, last)), first, last))
+            packed = self.plan.packed.get(step)
+            bands.append(Band(inputs, self._operand(step, node.output, index, (first, last)), first, last,
+                              packed[index % len(packed)] if packed else None))
         return bands
 
     def _operand(self, step: int, name: str, band: int, rows: tuple[int, int]) -> Layout:
@@ -105,6 +112,7 @@ class Compilation:
             for name in [node.output] + ([self.simple.nodes[index + 1].output] if fused else []):
                 if name in self.plan.resident:
                     mine.append(Step(partial(self._fill_padding, name)))
+            self.context.cold = index == 0
             for band in self._bands(index, node):
                 mine.append(Step(partial(self._enter_band, node, band)))
                 if fused and isinstance(node, Conv):
@@ -136,15 +144,21 @@ class Compilation:
                 add_sweep(self.context, node, band, sweep, slot)
         return emit
 
-    @staticmethod
-    def _hoist(steps: list[LayerStep]) -> list[LayerStep]:
-        """Move the only early step (a table) into the second layer, where the vector unit has time; two would overwrite each other."""
+    def _hoist(self, steps: list[LayerStep]) -> list[LayerStep]:
+        """Move the only early step (a table) up to where the vector unit has time; two would overwrite each other."""
         early = [item for item in steps if item.step.early]
-        second = next((index for index, item in enumerate(steps) if item.layer == 1), None)
-        if len(early) != 1 or second is None or early[0].layer < 1:
+        rest = [item for item in steps if not item.step.early]
+        if len(early) != 1 or early[0].layer < 1:
             return steps
-        rest = [item for item in steps if item is not early[0]]
-        return rest[:second] + early + rest[second:]
+        place = self._idle_layer(early[0].layer)
+        at = max(index for index, item in enumerate(rest) if item.layer == place and (item.step.blocks or place == 0))
+        return rest[:at] + early + rest[at:]
+
+    def _idle_layer(self, before: int) -> int:
+        """The layer with the most work for the matrix unit against that of the vector unit, except the first; it has constants."""
+        def folds(node: Node) -> int:
+            return int(node.weights[0].size) if isinstance(node, Conv) and node.groups == 1 else 0
+        return max(range(1, before), key=lambda index: folds(self.simple.nodes[index]), default=0)
 
     def _load_input(self, _: list[int]) -> None:
         """Bring in a resident input with its padding, in parts."""
@@ -208,7 +222,8 @@ class Compilation:
     # -- emission ---------------------------------------------------------------------------------------
     def emit(self) -> CompiledNetwork:
         steps = self._steps()
-        ring = ConstantRing(self.plan.height, self.config.scratchpad_lines - 1 - self.plan.height)
+        start = ring_start(self.plan.height, self._ring_lines, self.config)
+        ring = ConstantRing(start, self.config.scratchpad_lines - 1 - start)
         wanted: deque[tuple[int, Block]] = deque((index, block) for index, item in enumerate(steps) for block in item.step.blocks)
         arrived: dict[int, list[int]] = {}
         pending: list[int] = []  # loads of constants, which follow the program, whose length is known only at the end
@@ -233,10 +248,11 @@ class Compilation:
                 self.emitter.load(0, block.line, line, block.lines)
                 pending.append(len(builder.instructions) - 1)
 
-        builder = self.emitter.builder
+        builder, started = self.emitter.builder, False
         for index, item in enumerate(steps):
-            # The first layer's parameters and weights come before the input, everything else after it.
-            fetch(index if item.step.blocks else index - 1, FETCH_AHEAD if index else 2)
+            # The first layer's parameters and weights come before the input and what else it needs, everything else after that.
+            started = started or (index > 0 and bool(item.step.blocks))
+            fetch(index if item.step.blocks else index - 1, FETCH_AHEAD if started else 2)
             builder.layer = item.layer
             lines = arrived.pop(index, [])
             item.step.emit(lines)

@@ -6,10 +6,12 @@ import numpy as np
 
 from weft.gen.compiler.layout import lines_for
 from weft.gen.graph import Scale
-from weft.gen.isa import Rounding
+from weft.gen.isa import Destination, Rounding
 
-PLANES = 4  # byte planes of a 32-bit parameter
-SET_LINES = 3 * PLANES  # pre-addend, multiplier, shifts of one parameter set
+# Byte planes of each field of a parameter set, a line each. The two shifts fit 13 bits.
+PLANES = {Destination.PARAMETER_PRE: 4, Destination.PARAMETER_MULTIPLIER: 4, Destination.PARAMETER_SHIFT: 2}
+
+Fields = tuple[Destination, ...]  # of a parameter set, in the order of `PLANES`
 
 
 class Image:
@@ -68,14 +70,29 @@ def weight_tiles(weights: np.ndarray, lanes: int) -> np.ndarray:
     return np.ascontiguousarray(tiles.transpose(0, 2, 3, 4, 1))
 
 
-def _planes(values: np.ndarray) -> np.ndarray:
-    """int32 (sets, lanes) as byte planes (sets, PLANES, lanes), most significant first, as CONCATENATE wants them."""
-    raw = np.ascontiguousarray(values.astype(">i4")).view(np.uint8).reshape(*values.shape, PLANES)
-    return raw.transpose(0, 2, 1)
+def varying_fields(scale: Scale) -> Fields:
+    """The fields that differ from channel to channel, and always the pre-addend: a bias. What is the same everywhere stands in the
+    instruction, and is not fetched."""
+    def varies(*members: object) -> bool:
+        return any(np.ptp(np.asarray(member)) != 0 for member in members)
+    wanted = {Destination.PARAMETER_PRE: True, Destination.PARAMETER_MULTIPLIER: varies(scale.multiplier),
+              Destination.PARAMETER_SHIFT: varies(scale.left, scale.right)}
+    return tuple(field for field in PLANES if wanted[field])
+
+
+def set_lines(fields: Fields) -> int:
+    """Lines of one parameter set."""
+    return sum(PLANES[field] for field in fields)
+
+
+def _planes(values: np.ndarray, count: int) -> np.ndarray:
+    """int32 (sets, lanes) as its `count` lowest byte planes (sets, count, lanes), most significant first, as CONCATENATE wants them."""
+    raw = np.ascontiguousarray(values.astype(">i4")).view(np.uint8).reshape(*values.shape, 4)
+    return raw.transpose(0, 2, 1)[:, 4 - count:]
 
 
 def parameter_sets(scale: Scale, pre: np.ndarray, channels: int, lanes: int) -> bytes:
-    """Parameter sets of a layer, SET_LINES lines each: planes of pre-addend, multiplier, left << 8 | right."""
+    """Parameter sets of a layer, the planes of its `varying_fields`: of pre-addend, multiplier, left << 8 | right."""
     sets = lines_for(channels, lanes)
 
     def per_lane(values: object) -> np.ndarray:
@@ -86,5 +103,6 @@ def parameter_sets(scale: Scale, pre: np.ndarray, channels: int, lanes: int) -> 
     right = np.broadcast_to(np.asarray(scale.right), channels).copy()
     if scale.rounding is Rounding.DOUBLE and (right < 31).any():
         raise ValueError("DOUBLE needs right shifts of 31 and more")
-    fields = (per_lane(pre), per_lane(scale.multiplier), per_lane(np.broadcast_to(np.asarray(scale.left), channels) << 8 | right))
-    return np.concatenate([_planes(field) for field in fields], axis=1).tobytes()
+    values = {Destination.PARAMETER_PRE: pre, Destination.PARAMETER_MULTIPLIER: scale.multiplier,
+              Destination.PARAMETER_SHIFT: np.broadcast_to(np.asarray(scale.left), channels) << 8 | right}
+    return np.concatenate([_planes(per_lane(values[field]), PLANES[field]) for field in varying_fields(scale)], axis=1).tobytes()

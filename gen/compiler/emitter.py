@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import numpy as np
+
 from weft.gen.compiler.builder import ProgramBuilder
-from weft.gen.compiler.constants import PLANES, SET_LINES
+from weft.gen.compiler.constants import PLANES, Fields, set_lines, varying_fields
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.memory import AccumulatorSlots
@@ -34,10 +36,17 @@ class ScaleStage:
         return cls(int(scale.pre) + pre, int(scale.multiplier), int(scale.left), int(scale.right), scale.rounding)
 
     @classmethod
-    def per_channel(cls, rounding: Rounding) -> "ScaleStage":
-        """Everything from the parameter set."""
-        select = Select.PARAMETER
-        return cls(rounding=rounding, pre_select=select, multiplier_select=select, left_select=select, right_select=select)
+    def per_channel(cls, scale: Scale) -> "ScaleStage":
+        """What differs from channel to channel from the parameter set."""
+        fields, select = varying_fields(scale), Select.PARAMETER
+        stage = cls(rounding=scale.rounding, pre_select=select)
+        if Destination.PARAMETER_MULTIPLIER in fields:
+            stage = dataclasses.replace(stage, multiplier_select=select)
+        else:
+            stage = dataclasses.replace(stage, multiplier=int(np.max(scale.multiplier)))
+        if Destination.PARAMETER_SHIFT in fields:
+            return dataclasses.replace(stage, left_select=select, right_select=select)
+        return dataclasses.replace(stage, left=int(np.max(scale.left)), right=int(np.max(scale.right)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,17 +194,17 @@ class Emitter:
             reads=[operand.region for operand in (a, b) if operand.region],
             writes=[destination.region] if destination.region else [])
 
-    def load_parameters(self, line: int, sets: int) -> int:
-        """Move `sets` parameter sets from scratchpad line `line` (byte planes) into the vector unit; return the first set."""
+    def load_parameters(self, line: int, sets: int, fields: Fields) -> int:
+        """Move `fields` of `sets` parameter sets from scratchpad line `line` (byte planes) into the vector unit; return the first set."""
         if self._next_set + sets > self.config.vector.parameter_sets:
             self._next_set = 0
         first, self._next_set = self._next_set, self._next_set + sets
         size = self.line_bytes
-        region = Region("scratchpad", line, sets * SET_LINES)
-        kinds = (Destination.PARAMETER_PRE, Destination.PARAMETER_MULTIPLIER, Destination.PARAMETER_SHIFT)
-        for index, kind in enumerate(kinds):
-            source = Operand(Source.UINT8, (line + index * PLANES) * size, (size, SET_LINES * size), region)
-            self.vector((PLANES, sets), source, Operand(kind, first, (0, 1)), reduce=1, post=PostStage(alu=Alu.CONCATENATE))
+        pitch, region = set_lines(fields), Region("scratchpad", line, sets * set_lines(fields))
+        for kind in fields:
+            source = Operand(Source.UINT8, line * size, (size, pitch * size), region)
+            self.vector((PLANES[kind], sets), source, Operand(kind, first, (0, 1)), reduce=1, post=PostStage(alu=Alu.CONCATENATE))
+            line += PLANES[kind]
         return first
 
     def accumulators(self, first: int, lines: int, steps: tuple[int, ...], *, write: bool = False) -> Operand:

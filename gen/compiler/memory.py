@@ -47,6 +47,13 @@ def place(buffers: list[Buffer], limit: int) -> int | None:
     return max((buffer.line + buffer.lines for buffer in buffers), default=0)
 
 
+def ring_start(height: int, needed: int, config: Config) -> int:
+    """First line of the space for constants above `height` lines of activations: in a bank of its own if `needed` lines are left
+    there, because the matrix unit reads weights and activations in the same cycle."""
+    bank = -(-height // config.bank_lines) * config.bank_lines
+    return bank if bank + needed < config.scratchpad_lines else height
+
+
 class ConstantRing:
     """First in, first out space for constants between lines `first` and `first + lines`."""
 
@@ -85,21 +92,30 @@ class AccumulatorSlots:
     """The two banks of the accumulators, taken in turn.
 
     One tile a bank: the matrix unit has priority in the bank it writes, so a tile that it started two ahead of the vector unit
-    would lock the vector unit out of its own (measured: resnet8 takes 5 % longer with two tiles a bank).
+    would lock the vector unit out of its own (measured: resnet8 takes 5 % longer with two tiles a bank). Short tiles are another matter:
+    there the vector unit is done with a tile before the matrix unit comes back to its bank, and what counts is that neither waits for the
+    other's start and end. So they take halves of a bank.
     """
 
-    ORDER = (0, 1)
+    BANKS = 2
 
     def __init__(self, config: Config) -> None:
-        self.lines = config.accumulator_lines // len(self.ORDER)
+        self.lines = config.accumulator_lines // self.BANKS
         self._total = config.accumulator_lines
-        self._turn = self._place = 0
+        self._bank, self._half, self._place = 1, [0] * self.BANKS, 0  # the bank that was given last; the half of each that is next
 
     def next(self) -> int:
         """First line of the next slot; earlier users are waited for through the dependence tracker."""
-        slot = self.ORDER[self._turn]
-        self._turn = (self._turn + 1) % len(self.ORDER)
-        return slot * self.lines
+        self._bank = (self._bank + 1) % self.BANKS
+        return self._bank * self.lines
+
+    def short(self, lines: int) -> int | None:
+        """First line of the next slot of half a bank, or None if `lines` do not fit it."""
+        if lines > self.lines // 2:
+            return None
+        first = self.next() + self._half[self._bank] * (self.lines // 2)
+        self._half[self._bank] ^= 1
+        return first
 
     def anywhere(self, lines: int) -> int:
         """First of `lines` lines (at most `self.lines`) behind the last ones that this gave, whatever the bank: for tiles that the matrix

@@ -4,12 +4,14 @@ import dataclasses
 
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
 from weft.gen.compiler.lower.arrange import rows_needed
+from weft.gen.compiler.lower.packed import Packing
 from weft.gen.compiler.memory import Buffer, place
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.graph import Add, Arrange, AveragePool, Conv, Graph, MaxPool, Node, Softmax
 
+PACKED = "packed windows"  # name of their buffers
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
 
 
@@ -43,12 +45,14 @@ def fusible(simple: Simplified, step: int) -> bool:
 @dataclasses.dataclass
 class Plan:
     """`resident[tensor]` lies on chip from its producer to its last reader; `spilled[tensor]` is (window, line) in DRAM and
-    passes through alternating row-band buffers in `bands[step, tensor]`; `band_rows[step]` output rows a band."""
+    passes through alternating row-band buffers in `bands[step, tensor]`; `band_rows[step]` output rows a band. `packed[step]`: first
+    lines for kernel windows that the step packs, for one band after the other."""
 
     resident: dict[str, Layout]
     spilled: dict[str, tuple[int, int]]
     bands: dict[tuple[int, str], list[Layout]]
     band_rows: dict[int, int]
+    packed: dict[int, list[int]]
     buffers: list[Buffer]
     height: int
     spill_lines: int
@@ -95,7 +99,23 @@ class Planner:
         side = Halo(0, halo.left, 0, halo.right)
         return Layout(tensor, self.config.line_bytes, side, True, rows=max(last - first + 1 for first, last in ends))
 
+    def _packed_lines(self, step: int, rows: int) -> int:
+        """Lines for the kernel windows that `step` packs in a band of `rows` rows."""
+        node = self.simple.nodes[step]
+        if not self.packs or not isinstance(node, Conv):
+            return 0
+        target, packing = self.simple.tensors[node.output], Packing.of(node)
+        return packing.lines(rows, target.shape[1], self.config) if packing.saves(node, target, rows, self.config) else 0
+
     def plan(self) -> Plan:
+        """Pack kernel windows where that is worth it and nothing more has to be spilled for it."""
+        self.packs = False
+        plain = self._plan()
+        self.packs = True
+        packing = self._plan()
+        return packing if list(packing.spilled) == list(plain.spilled) else plain
+
+    def _plan(self) -> Plan:
         """Spill as little as needed, largest tensors at the fullest step first."""
         spilled: list[str] = []
         while True:
@@ -105,6 +125,11 @@ class Planner:
             if stuck is None:
                 extra = [Buffer(f"{name}#{step}.{index}", layout.lines, step, step)
                          for (step, name), layouts in bands.items() for index, layout in enumerate(layouts)]
+                for step, node in enumerate(self.simple.nodes):
+                    size = self.simple.tensors[node.output].shape[0]
+                    rows = band_rows.get(step, size)
+                    if lines := self._packed_lines(step, rows):
+                        extra += [Buffer(f"{PACKED}#{step}.{index}", lines, step, step) for index in range(1 if rows == size else 2)]
                 height = place(buffers + extra, self.limit)
                 if height is not None:
                     return self._finish(resident, spilled, bands, band_rows, buffers, extra, height)
@@ -123,7 +148,7 @@ class Planner:
 
             def needed(rows: int, step: int = step, names: list[str] = names, height: int = height) -> int:
                 copies = 1 if rows == height else 2
-                return copies * sum(self._band(step, name, rows).lines for name in names)
+                return copies * (sum(self._band(step, name, rows).lines for name in names) + self._packed_lines(step, rows))
 
             # Not all of what is free: fragmentation must not defeat the placement.
             while rows > 1 and needed(rows) > free * 3 // 4:
@@ -158,6 +183,10 @@ class Planner:
         placed = {name: layout.at(line[name]) for name, layout in resident.items()}
         placed_bands = {(step, name): [layout.at(line[f"{name}#{step}.{index}"]) for index, layout in enumerate(layouts)]
                         for (step, name), layouts in bands.items()}
+        packed: dict[int, list[int]] = {}
+        for buffer in extra:
+            if buffer.name.startswith(f"{PACKED}#"):
+                packed.setdefault(buffer.start, []).append(buffer.line)
         homes, next_line = {}, 0
         for name in spilled:
             if name == self.simple.root[self.graph.input]:
@@ -166,4 +195,4 @@ class Planner:
             homes[name] = (SPILL_WINDOW, next_line)
             tensor = self.simple.tensors[name]
             next_line += tensor.shape[0] * Layout(tensor, self.config.line_bytes, aligned=True).data_lines
-        return Plan(placed, homes, placed_bands, band_rows, buffers + extra, height, next_line)
+        return Plan(placed, homes, placed_bands, band_rows, packed, buffers + extra, height, next_line)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from weft.gen.compiler.lower.context import Band, Context
 from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Tile
 from weft.gen.compiler.lower.depthwise import DepthwiseLowering, Filter
+from weft.gen.compiler.lower.packed import PackedLowering
 from weft.gen.compiler.steps import Step
 from weft.gen.graph import Conv
 
@@ -13,6 +14,8 @@ def _lowering(context: Context, node: Conv, band: Band, epilogue: Epilogue | Non
     plan = Filter.of(node, band.inputs[0].tensor, band.output.tensor, context.emitter.config)
     if plan:
         return DepthwiseLowering(context, node, band, epilogue, plan)
+    if band.packed is not None:
+        return PackedLowering(context, node, band, epilogue, band.packed)
     return ConvLowering(context, node, band, epilogue)
 
 

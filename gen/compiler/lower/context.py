@@ -19,6 +19,7 @@ class Band:
     output: Layout
     first: int
     last: int
+    packed: int | None = None  # first line for packed kernel windows, if the node has them
 
 
 @dataclasses.dataclass
@@ -26,6 +27,7 @@ class Context:
     emitter: Emitter
     image: Image
     block_limit: int  # most lines of one block of constants
+    cold: bool = False  # the node that is being lowered is the first: nothing hides the loading of its constants
     _shared: dict[bytes, Block] = dataclasses.field(default_factory=dict)
 
     @property
@@ -46,7 +48,7 @@ def is_scalar(scale: Scale) -> bool:
 
 def stage(scale: Scale) -> ScaleStage:
     """Constants in the instruction where they do, else everything from the parameter set."""
-    return ScaleStage.constant(scale) if is_scalar(scale) else ScaleStage.per_channel(scale.rounding)
+    return ScaleStage.constant(scale) if is_scalar(scale) else ScaleStage.per_channel(scale)
 
 
 def parameters(scale: Scale, channels: int, lanes: int) -> bytes | None:

@@ -10,14 +10,18 @@ from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import SET_LINES, parameter_sets, split_weights, weight_tiles
+from weft.gen.compiler.constants import parameter_sets, set_lines, split_weights, varying_fields, weight_tiles
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
+from weft.gen.compiler.lower.columns import merged, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
 from weft.gen.compiler.lower.grouped import Strip, all_channels, first_channels, grouped_strips, separate
 from weft.gen.compiler.steps import Step
+from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
 
 MOST_FOLDS = 255  # what the fold counters of MATRIX_SHAPE hold
+TRANSFER = 256  # lines of weights that make a DMA transfer worth its latency
+FIRST_FOLDS = 10  # that the first MATMUL of a network waits for, if weights arrive no faster than the array takes them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,24 +69,26 @@ def _strips(node: Conv, weights: np.ndarray, lanes: int) -> Iterator[Strip]:
         yield from _dense(all_channels(weights, node.groups), gap, lanes)
 
 
+def pieces_of(strip: Strip, most: int) -> list[Piece]:
+    """A strip in pieces of at most `most` folds."""
+    most = min(max(1, most), MOST_FOLDS)
+    height, folds = strip.tiles.shape[1:3]
+    across = balanced(folds, most)
+    rows = min(height, max(1, most // across)) if across == folds else 1
+    return [Piece(strip.offset + fold * strip.stride, strip.stride, ky, strip.tiles[:, ky:ky + rows, fold:fold + across])
+            for ky in range(0, height, rows) for fold in range(0, folds, across)]
+
+
 def _pieces(node: Conv, lanes: int, limit: int) -> list[Piece]:
     """All the folds of a layer in pieces of at most `limit` lines of weights. Weights beyond int8 take a second pass over the same
     activations."""
-    most, pieces = min(max(1, limit // lanes), MOST_FOLDS), []
-    for part in split_weights(node.weights):
-        for strip in _strips(node, part, lanes):
-            height, folds = strip.tiles.shape[1:3]
-            across = balanced(folds, most)
-            rows = min(height, max(1, most // across)) if across == folds else 1
-            pieces += [
-                Piece(strip.offset + fold * strip.stride, strip.stride, ky, strip.tiles[:, ky:ky + rows, fold:fold + across])
-                for ky in range(0, height, rows) for fold in range(0, folds, across)]
-    return pieces
+    return [piece for part in split_weights(node.weights) for strip in _strips(node, part, lanes)
+            for piece in pieces_of(strip, limit // lanes)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Tile:
-    """Output pixels y .. y + rows - 1, x .. x + columns - 1."""
+    """Output pixels y .. y + rows - 1, x .. x + columns - 1; x counts what is computed together (see `columns`) as one."""
 
     y: int
     x: int
@@ -94,31 +100,36 @@ class Tile:
 Epilogue = Callable[[Tile, int, int], None]
 
 
-def tiles_of(band: Band, most: int, lanes: int) -> list[Tile]:
-    """Cut a band into tiles of at most `most` pixels, whole rows if they fit.
+def tiles_of(first: int, last: int, width: int, config: Config) -> list[Tile]:
+    """Cut rows first .. last of `width` pixels into tiles that fit an accumulator slot, whole rows if they fit.
 
     At least four tiles if they are long enough to hide a weight tile's loading: the first ones then do not wait for the last rows
     of the layer before, and the vector unit has less to finish after the last one.
     """
-    width = band.output.tensor.shape[1]
-    most = min(most, max((band.last - band.first + 1) * width // 4, 2 * lanes))
+    most = min(config.accumulator_lines // 2, max((last - first + 1) * width // 4, 2 * config.lanes))
     columns = balanced(width, most)
-    rows = balanced(band.last - band.first + 1, max(1, most // columns))
-    return [Tile(y, x, min(rows, band.last + 1 - y), min(columns, width - x))
-            for y in range(band.first, band.last + 1, rows) for x in range(0, width, columns)]
+    rows = balanced(last - first + 1, max(1, most // columns))
+    return [Tile(y, x, min(rows, last + 1 - y), min(columns, width - x))
+            for y in range(first, last + 1, rows) for x in range(0, width, columns)]
 
 
 class ConvLowering:
     """One layer, one band."""
 
-    def __init__(self, context: Context, node: Conv, band: Band, epilogue: Epilogue | None) -> None:
-        self.context, self.node, self.band, self.epilogue = context, node, band, epilogue
+    def __init__(self, context: Context, node: Conv, band: Band, epilogue: Epilogue | None, *, merge: bool = True) -> None:
+        self.context, self.band, self.epilogue = context, band, epilogue
         self.emitter, self.lanes = context.emitter, context.lanes
-        self.channels = band.output.tensor.shape[2]
+        self.together = 1 if epilogue or not merge else pixels_together(node, band.output.tensor, self.lanes)
+        self.node = node = merged(node, self.together)
+        self.channels = len(node.weights)
         self.groups = -(-self.channels // self.lanes)
-        self.pieces = _pieces(node, self.lanes, context.block_limit)
+        self.pixels = (band.last - band.first + 1) * band.output.tensor.shape[1] // self.together
+        self.limit = context.block_limit
+        if context.cold and self.pixels <= self.lanes:
+            self.limit = min(self.limit, FIRST_FOLDS * self.lanes)
+        self.pieces = _pieces(node, self.lanes, self.limit)
         self.start = first_channels(node, self.lanes)
-        self.tiles = tiles_of(band, self.emitter.slots.lines, self.lanes)
+        self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config)
         self.first_set = 0
         self.first_group = 0
 
@@ -128,8 +139,9 @@ class ConvLowering:
         correction = -source.zero_point * self.node.weights.astype(np.int64).sum(axis=(1, 2, 3))
         pre = np.broadcast_to(np.asarray(self.node.scale.pre, dtype=np.int64), self.channels) + correction
         sets = np.frombuffer(parameter_sets(self.node.scale, pre, self.channels, self.lanes), dtype=np.uint8)
-        sets = sets.reshape(self.groups, SET_LINES * self.lanes)
-        most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // SET_LINES))
+        lines = set_lines(varying_fields(self.node.scale))
+        sets = sets.reshape(self.groups, lines * self.lanes)
+        most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // lines))
         for first in range(0, self.groups, most):
             groups = range(first, min(first + most, self.groups))
             yield Step(partial(self._parameters, groups),
@@ -137,13 +149,14 @@ class ConvLowering:
             yield from self._weights(groups)
 
     def _parameters(self, groups: range, placed: list[int]) -> None:
-        self.first_set, self.first_group = self.emitter.load_parameters(placed[0], len(groups)), groups.start
+        fields = varying_fields(self.node.scale)
+        self.first_set, self.first_group = self.emitter.load_parameters(placed[0], len(groups), fields), groups.start
 
     def _weights(self, groups: range) -> Iterator[Step]:
         lines = sum(piece.folds for piece in self.pieces) * self.lanes
-        if lines <= self.context.block_limit:
+        if lines <= self.limit:
             # Few folds: several output groups share a block, so that a DMA transfer is worth its latency.
-            together = max(1, min(256 // lines, len(groups)))
+            together = max(1, min(TRANSFER // lines, len(groups)))
             for start in range(groups.start, groups.stop, together):
                 some = range(start, min(start + together, groups.stop))
                 data = b"".join(piece.data(group) for group in some for piece in self.pieces)
@@ -158,25 +171,30 @@ class ConvLowering:
     def _groups(self, groups: range, lines: int, placed: list[int]) -> None:
         """All tiles of some output groups whose weights, `lines` each, lie one after the other."""
         for index, group in enumerate(groups):
-            for tile in self.tiles:
+            for number, tile in enumerate(self.tiles):
+                self._ready(number)
                 slot, weights = self._slot(tile), placed[0] + index * lines
-                for number, piece in enumerate(self.pieces):
-                    self._matmul(piece, group, tile, slot, number > 0, weights)
+                for part, piece in enumerate(self.pieces):
+                    self._matmul(piece, group, tile, slot, part > 0, weights)
                     weights += piece.folds * self.lanes
                 self._requantise(group, tile, slot)
 
     def _piece(self, group: int, tile: Tile, slot: list[int], index: int, placed: list[int]) -> None:
         """One of several blocks of weights that a tile needs one after the other."""
         if index == 0:
+            self._ready(self.tiles.index(tile))
             slot.append(self._slot(tile))
         self._matmul(self.pieces[index], group, tile, slot[0], index > 0, placed[0])
         if index == len(self.pieces) - 1:
             self._requantise(group, tile, slot[0])
 
+    def _ready(self, number: int) -> None:
+        """Before the first MATMUL of tile `number`."""
+
     def _slot(self, tile: Tile) -> int:
         """First accumulator line for a tile."""
-        del tile
-        return self.emitter.slots.next()
+        short = None if self.epilogue else self.emitter.slots.short(tile.rows * tile.columns)
+        return self.emitter.slots.next() if short is None else short
 
     def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
         node, source = self.node, self.band.inputs[0]
@@ -200,9 +218,9 @@ class ConvLowering:
         node, target = self.node, self.band.output
         self.emitter.vector(
             (tile.columns, tile.rows), self._sums(tile, slot),
-            byte_destination(target, tile.y, tile.y + tile.rows - 1, target.address(tile.y, tile.x, group * self.lanes),
-                             (target.pitch, target.row_bytes)),
-            scale=ScaleStage.per_channel(node.scale.rounding), post=PostStage(node.zero_point, node.low, node.high),
+            byte_destination(target, tile.y, tile.y + tile.rows - 1, target.address(tile.y, tile.x * self.together, group * self.lanes),
+                             (target.pitch * self.together, target.row_bytes)),
+            scale=ScaleStage.per_channel(node.scale), post=PostStage(node.zero_point, node.low, node.high),
             lanes=min(self.lanes, self.channels - group * self.lanes),
             parameter=self.first_set + group - self.first_group)
         if self.epilogue:

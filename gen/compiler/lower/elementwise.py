@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import SET_LINES
+from weft.gen.compiler.constants import set_lines, varying_fields
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import Layout
@@ -199,11 +199,11 @@ def lower_rescale(context: Context, node: Rescale, band: Band) -> Iterator[Step]
 
     def emit_group(group: int, placed: list[int]) -> None:
         lines = iter(placed)
-        sets = [emitter.load_parameters(next(lines), 1) if item else 0 for item in data]
+        sets = [emitter.load_parameters(next(lines), 1, varying_fields(scale)) if item else 0 for scale, item in zip(scales, data, strict=True)]
         for sweep in channel_sweeps(band, group, lanes, emitter.slots.lines):
             emit(sweep, sets)
 
     for group in range(-(-channels // lanes)):
-        size = SET_LINES * lanes
-        blocks = [context.block(item[group * size:(group + 1) * size]) for item in data if item]
+        sizes = [set_lines(varying_fields(scale)) * lanes for scale in scales]
+        blocks = [context.block(item[group * size:(group + 1) * size]) for size, item in zip(sizes, data, strict=True) if item]
         yield Step(partial(emit_group, group), blocks)

@@ -56,33 +56,54 @@ def _split(span: Span, stride: int, most: int) -> Iterator[Span]:
                                   start=span.start + start * stride)
 
 
-Emit = Callable[[Span, Span, int, Operand, Operand], None]
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """Windows of one size: `taps` of each, `counts` of results in two levels, and where they are read and written."""
+
+    taps: tuple[int, int]
+    counts: tuple[int, int]
+    window: Operand
+    result: Operand
+    lanes: int
+
+    @property
+    def lines(self) -> int:
+        """Results."""
+        return self.counts[0] * self.counts[1]
 
 
-def _lower(context: Context, node: MaxPool | AveragePool, band: Band, emit: Emit) -> Iterator[Step]:
-    """One step for each channel group; `emit` gets the window sweep and the destination of each region."""
+def _lower(context: Context, node: MaxPool | AveragePool, band: Band, emit: Callable[[Sweep], None]) -> Iterator[Step]:
+    """One step for each channel group, or for all whole ones together if each has a single result."""
     source, target, lanes = band.inputs[0], band.output, context.lanes
-    channels = target.tensor.shape[2]
+    channels, regions = target.tensor.shape[2], list(_regions(node, band, context.emitter.slots.lines))
 
-    def group_step(channel: int, _: list[int]) -> None:
-        for y, x in _regions(node, band, context.emitter.slots.lines):
+    def step(channel: int, groups: int, _: list[int]) -> None:
+        for y, x in regions:
             last = y.start + (y.count - 1) * node.stride[0] + y.taps - 1
-            window = Operand(Source.INT8, source.address(y.start, x.start, channel),
-                             (source.pitch, source.row_bytes, node.stride[1] * source.pitch, node.stride[0] * source.row_bytes),
-                             source.region(y.start, last))
-            result = byte_destination(target, y.first, y.first + y.count - 1, target.address(y.first, x.first, channel),
-                                      (target.pitch, target.row_bytes))
-            emit(y, x, min(lanes, channels - channel), window, result)
+            counts, inner, outer = (x.count, y.count), node.stride[1] * source.pitch, node.stride[0] * source.row_bytes
+            steps = (target.pitch, target.row_bytes)
+            if groups > 1:
+                counts, inner, steps = (groups, 1), lanes, (lanes, 0)
+            emit(Sweep((x.taps, y.taps), counts,
+                       Operand(Source.INT8, source.address(y.start, x.start, channel), (source.pitch, source.row_bytes, inner, outer),
+                               source.region(y.start, last)),
+                       byte_destination(target, y.first, y.first + y.count - 1, target.address(y.first, x.first, channel), steps),
+                       min(lanes, channels - channel)))
 
-    for channel in range(0, channels, lanes):
-        yield Step(partial(group_step, channel))
+    single = all(y.count * x.count == 1 for y, x in regions)
+    together = min(channels // lanes, context.emitter.slots.lines) if single else 1
+    channel = 0
+    while channel < channels:
+        groups = max(1, min(together, (channels - channel) // lanes))
+        yield Step(partial(step, channel, groups))
+        channel += groups * lanes
 
 
 def lower_max_pool(context: Context, node: MaxPool, band: Band) -> Iterator[Step]:
     """One pass: maximum over the two inner levels."""
-    def emit(y: Span, x: Span, lanes: int, window: Operand, result: Operand) -> None:
-        destination = dataclasses.replace(result, steps=(0, 0, *result.steps))
-        context.emitter.vector((x.taps, y.taps, x.count, y.count), window, destination, reduce=2, lanes=lanes,
+    def emit(sweep: Sweep) -> None:
+        destination = dataclasses.replace(sweep.result, steps=(0, 0, *sweep.result.steps))
+        context.emitter.vector((*sweep.taps, *sweep.counts), sweep.window, destination, reduce=2, lanes=sweep.lanes,
                                post=PostStage(0, node.low, node.high, Alu.MAXIMUM))
     yield from _lower(context, node, band, emit)
 
@@ -121,17 +142,17 @@ def lower_average_pool(context: Context, node: AveragePool, band: Band) -> Itera
     """Two passes: sum over the window into accumulator lines, then divide."""
     emitter = context.emitter
 
-    def emit(y: Span, x: Span, lanes: int, window: Operand, result: Operand) -> None:
-        slot, lines = emitter.slots.next(), x.count * y.count
-        emitter.vector((x.taps, y.taps, x.count, y.count), window,
-                       emitter.accumulators(slot, lines, (0, 0, 1, x.count), write=True), reduce=2, post=PostStage(alu=Alu.ADD))
+    def emit(sweep: Sweep) -> None:
+        slot, across, taps = emitter.slots.next(), sweep.counts[0], sweep.taps[0] * sweep.taps[1]
+        emitter.vector((*sweep.taps, *sweep.counts), sweep.window,
+                       emitter.accumulators(slot, sweep.lines, (0, 0, 1, across), write=True), reduce=2, post=PostStage(alu=Alu.ADD))
         zero_point = node.zero_point
         if node.scale:
             scale = ScaleStage.constant(node.scale)
         elif node.rounding is Rounding.HALF_UP:
-            scale, zero_point = division_up(x.taps * y.taps), -UP_BIAS
+            scale, zero_point = division_up(taps), -UP_BIAS
         else:
-            scale = division(x.taps * y.taps)
-        emitter.vector((x.count, y.count), emitter.accumulators(slot, lines, (1, x.count)), result, lanes=lanes, scale=scale,
+            scale = division(taps)
+        emitter.vector(sweep.counts, emitter.accumulators(slot, sweep.lines, (1, across)), sweep.result, lanes=sweep.lanes, scale=scale,
                        post=PostStage(zero_point, node.low, node.high))
     yield from _lower(context, node, band, emit)

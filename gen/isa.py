@@ -303,10 +303,12 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("destination_kind", 3, "kind of the result", kind=Destination),
         Field("lanes", 7, "bytes written by BYTES, 1 .. C", low=1, high=64),
         Field("parameter", 8, "parameter set that PARAMETER selects read"),
+        Field("overlap", 1, "1: reads nothing that the VECTOR before it writes, and may begin before that one has written it"),
     ), "Sweep the loop nest once: one iteration a cycle when memories allow. With reduce > 0 one result leaves for "
        "each pass over the reduced levels, and operand B may feed only the scaling stage; alu must be ADD, MAXIMUM, "
-       "MINIMUM or CONCATENATE. Everything written is visible to the next VECTOR; an iteration must not read what an "
-       "earlier iteration of the same VECTOR writes (scratchpad, accumulator, parameter set or table)."),
+       "MINIMUM or CONCATENATE. Everything written is visible to the next VECTOR unless that has `overlap`; an iteration must "
+       "not read what an earlier iteration of the same VECTOR writes, nor with `overlap` what the VECTOR before writes (scratchpad, "
+       "accumulator, parameter set or table)."),
 )
 
 BY_NAME = {instruction.name: instruction for instruction in INSTRUCTIONS}

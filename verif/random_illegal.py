@@ -128,7 +128,7 @@ def _vector(cause: Cause, address: Callable[[Config], int], values: Callable[[Co
     def make(_: random.Random, program: Program) -> Fault:
         config = program.config
         plain = {"a": 0, "a_source": Source.NONE, "b": 0, "b_source": Source.NONE, "destination": 0, "destination_kind": Destination.NONE,
-                 "lanes": config.lanes, "parameter": 0}
+                 "lanes": config.lanes, "parameter": 0, "overlap": 0}
         shape, fields = SHAPES[Unit.VECTOR]
         scale = {field.name: 0 for field in isa.BY_NAME["VECTOR_SCALE"].fields}
         strides = [isa.encode("VECTOR_STRIDE", operand=operand, stride_0=0, stride_1=0, stride_2=0, stride_3=0) for operand in range(3)]

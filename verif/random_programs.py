@@ -18,8 +18,8 @@ from weft.verif.golden.dma import load, store
 from weft.verif.golden.faults import Trap, UndefinedProgram
 from weft.verif.golden.machine import Machine
 from weft.verif.golden.matrix import depthwise, matmul
-from weft.verif.golden.memory import Effect, Memory, Window
-from weft.verif.golden.races import check_self_overlap
+from weft.verif.golden.memory import Access, Effect, Memory, Window
+from weft.verif.golden.races import check_self_overlap, first_shared
 from weft.verif.golden.vector import Setup, vector
 from weft.verif.random_order import SemaphorePlanner
 
@@ -76,6 +76,7 @@ class _Generator:
         self.planner = SemaphorePlanner(self.random)
         self.instructions: list[tuple[str, Values, int]] = []  # name, fields, wait mask
         self.setup: dict[str, Values] = {}
+        self.last_vector: list[Access] = []
         lanes, noise = config.lanes, np.random.default_rng(seed)
         lines = max(128, 512 // lanes, 6 * lanes)
         bank, half = config.bank_lines, config.accumulator_lines // 2
@@ -126,6 +127,9 @@ class _Generator:
             check_self_overlap(len(self.instructions), effect.accesses)
         except (Trap, UndefinedProgram):
             raise _Misplaced from None
+        if name == "VECTOR":
+            allowed = first_shared(effect.accesses, self.last_vector) is None
+            values, self.last_vector = values | {"overlap": int(allowed and self.random.random() < 0.7)}, effect.accesses
         changes = [key for key, fields in setup.items() if self.setup.get(key) != fields or self.random.random() < 0.1]
         for key in self.random.sample(changes, len(changes)):
             self._emit(key.partition(" ")[0], setup[key], Effect([], {}))
@@ -228,7 +232,7 @@ class _Generator:
         values = {
             "a": self._source(a_kind, counts, strides[0]), "a_source": a_kind, "b": self._source(b_kind, counts, strides[1]),
             "b_source": b_kind, "destination": self._destination(kind, counts, strides[2], reduced, lanes), "destination_kind": kind,
-            "lanes": lanes, "parameter": self._place(self.sets, 1, [])}
+            "lanes": lanes, "parameter": self._place(self.sets, 1, []), "overlap": 0}
         alu = self.random.choice(REDUCTIONS if reduced else tuple(Alu))
         setup = {"VECTOR_LOOP": loop, "VECTOR_SCALE": self._scale(),
                  "VECTOR_POST": {"post": self._word(), **self._clamp(), "alu": alu, "table": int(self.random.random() < 0.3)}}
@@ -318,7 +322,7 @@ class _Generator:
             "VECTOR_POST": {"post": 0, "low": -(1 << 31), "high": (1 << 31) - 1, "alu": alu, "table": 0}}
         for operand, step in enumerate((a_steps, (0, 0), steps)):
             setup[f"VECTOR_STRIDE {operand}"] = {"operand": operand, "stride_0": step[0], "stride_1": step[1], "stride_2": 0, "stride_3": 0}
-        self._run("VECTOR", {"b": 0, "b_source": Source.NONE, "lanes": self.config.lanes, "parameter": 0} | values, setup)
+        self._run("VECTOR", {"b": 0, "b_source": Source.NONE, "lanes": self.config.lanes, "parameter": 0, "overlap": 0} | values, setup)
 
     def _dump(self) -> None:
         """Scratchpad places to the result window, then the accumulators as four byte planes through the first place."""

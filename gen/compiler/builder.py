@@ -30,6 +30,7 @@ class ProgramBuilder:
         self.instructions: list[Emitted] = []
         self.layer = -1
         self._tracker = DependenceTracker()
+        self._written: list[Region] = []  # by the last VECTOR
         self._configured: dict[tuple[str, int], dict[str, int]] = {}
 
     @contextlib.contextmanager
@@ -55,6 +56,9 @@ class ProgramBuilder:
             source = self.instructions[producer]
             source.signal |= 1 << unit
             emitted.wait |= 1 << isa.BY_NAME[source.name].unit
+        if name == "VECTOR":
+            emitted.values["overlap"] = int(not any(read.meets(written) for read in reads for written in self._written))
+            self._written = writes
         self.instructions.append(emitted)
 
     def halt(self) -> None:

@@ -15,11 +15,15 @@ UNITS = len(Unit)
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """Lines first .. first + count - 1 of memory `space` ("scratchpad", "accumulator", "window0" ...)."""
+    """Lines first .. first + count - 1 of memory `space` ("scratchpad", "accumulator", "window0" ...); of "parameters" sets, of "table" one line."""
 
     space: str
     first: int
     count: int
+
+    def meets(self, other: "Region") -> bool:
+        """Whether a line belongs to both."""
+        return self.space == other.space and self.first < other.first + other.count and other.first < self.first + self.count
 
 
 class DependenceTracker:

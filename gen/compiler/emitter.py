@@ -74,6 +74,7 @@ class Operand:
 
 
 NOTHING = Operand(Source.NONE)
+TABLE = Region("table", 0, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,8 +192,14 @@ class Emitter:
         self.builder.run(
             "VECTOR", a=a.address, a_source=a.kind, b=b.address, b_source=b.kind, destination=destination.address,
             destination_kind=destination.kind, lanes=lanes or self.lanes, parameter=parameter,
-            reads=[operand.region for operand in (a, b) if operand.region],
+            reads=[operand.region for operand in (a, b) if operand.region] + self._inner_reads(scale, post, parameter),
             writes=[destination.region] if destination.region else [])
+
+    @staticmethod
+    def _inner_reads(scale: ScaleStage, post: PostStage, parameter: int) -> list[Region]:
+        """Of the vector unit's own memories."""
+        selects = (scale.pre_select, scale.multiplier_select, scale.left_select, scale.right_select)
+        return [Region("parameters", parameter, 1)] * (Select.PARAMETER in selects) + [TABLE] * post.table
 
     def load_parameters(self, line: int, sets: int, fields: Fields) -> int:
         """Move `fields` of `sets` parameter sets from scratchpad line `line` (byte planes) into the vector unit; return the first set."""
@@ -203,7 +210,7 @@ class Emitter:
         pitch, region = set_lines(fields), Region("scratchpad", line, sets * set_lines(fields))
         for kind in fields:
             source = Operand(Source.UINT8, line * size, (size, pitch * size), region)
-            self.vector((PLANES[kind], sets), source, Operand(kind, first, (0, 1)), reduce=1, post=PostStage(alu=Alu.CONCATENATE))
+            self.vector((PLANES[kind], sets), source, Operand(kind, first, (0, 1), Region("parameters", first, sets)), reduce=1, post=PostStage(alu=Alu.CONCATENATE))
             line += PLANES[kind]
         return first
 

@@ -4,12 +4,14 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-# Constant during an instruction and the same in every lane; decoded, because the operation decides about the longest path.
+# The same in every lane, for what stands before the stage that uses it (`CONTROL_STAGES`); decoded, because the operation decides about the longest path.
 # extreme: MAXIMUM or MINIMUM. With `reduces` the running value takes the place of operand B.
 # Clamping takes low <= high; min(max(z, low), high) with low > high is the same as with low = high.
 AluControl = data.StructLayout({
     "reduces": 1, "extreme": 1, "minimum": 1, "adds": 1, "subtracts": 1, "concatenates": 1, "counts_zeros": 1,
     "post": signed(32), "low": signed(32), "high": signed(32)})
+
+CONTROL_STAGES = {**{name: 0 for name, _ in AluControl}, "post": 1, "low": 2, "high": 2}
 
 
 class Alu(wiring.Component):
@@ -20,7 +22,7 @@ class Alu(wiring.Component):
 
     Members
     -------
-    control: `AluControl`, from registers; must not change while operands are under way.
+    control: `AluControl`, from registers; each field belongs to what its stage takes.
     step: bit k lets stage k take its input at the end of this cycle.
     first: with the operands of stage 0: they begin a reduction, so v stands for itself. Ignored without `reduces`.
     v, y: operands, taken by stage 0.

@@ -31,10 +31,11 @@ class OperandFetch(wiring.Component):
     Members
     -------
     iterations: stream of `iteration_layout`.
-    a_source, b_source: isa.Source, constant while iterations are under way.
     go: requests may be made in this cycle.
     entered: an iteration's last operand was granted in this cycle (or it is a fault, which has none).
     move_next: the pipeline moves at the end of the next cycle.
+    begins_next: at the end of the next cycle the registers take the first iteration of an instruction; tag_begins_next: in the next cycle
+    they hold it.
     valid_next: in the next cycle tag, a and b, which are registers, hold an iteration: `LATENCY` moves after it `entered`.
     scratchpad_a, scratchpad_b, accumulator: read ports. A request may be taken back in a cycle without `go`.
     """
@@ -46,7 +47,7 @@ class OperandFetch(wiring.Component):
         self._config = config
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
-            "iterations": In(stream.Signature(iteration_layout(config))), "a_source": In(3), "b_source": In(3), "go": In(1),
+            "iterations": In(stream.Signature(iteration_layout(config))), "go": In(1), "begins_next": Out(1), "tag_begins_next": Out(1),
             "entered": Out(1), "move_next": Out(1), "valid_next": Out(1), "tag": Out(tag_layout(config)), "a": Out(lanes), "b": Out(lanes),
             "scratchpad_a": Out(ScratchpadRead(config)), "scratchpad_b": Out(ScratchpadRead(config)),
             "accumulator": Out(AccumulatorRead(config))})
@@ -78,6 +79,7 @@ class OperandFetch(wiring.Component):
         # What was granted comes back after the memories' latency, whatever happens meanwhile. A line from the scratchpad is aligned late
         # in its cycle, and kept as it is until it is widened in the next.
         move, valid, tag = self.go, self.entered, head.tag
+        kinds = {name: head[name].source for name in ("a", "b")}
         kept = {name: Signal(8 * self._config.line_bytes, name=f"kept_{name}", reset_less=True) for name in ("a", "b")}
         for stage in range(_LATENCY):
             if stage == ScratchpadRead.LATENCY:
@@ -88,28 +90,34 @@ class OperandFetch(wiring.Component):
             move, valid, taken["a"], taken["b"] = following = tuple(
                 Signal(name=f"{name}_{stage}") for name in ("move", "entered", "taken_a", "taken_b"))
             m.d.sync += [new.eq(old) for new, old in zip(following, previous, strict=True)]
+            if stage + 1 < _LATENCY:  # the last stage are copies, below
+                for name in ("a", "b"):
+                    before, kinds[name] = kinds[name], Signal(3, name=f"source_{name}_{stage}", reset_less=True)
+                    m.d.sync += kinds[name].eq(before)
             later = Signal(tag_layout(self._config), name=f"tag_{stage}", reset_less=True)
             with m.If(previous[1]):
                 m.d.sync += later.eq(tag)
-            tag = later
+            tag_next, tag = tag, later
         # `previous` holds what `move`, `valid` and `taken` become, so that copies of them can be registers.
         move_next, valid_next, *taken_next = previous
         holds = Signal()
-        m.d.comb += [self.move_next.eq(move_next), self.valid_next.eq(Mux(move, valid, holds))]
+        m.d.comb += [self.move_next.eq(move_next), self.valid_next.eq(Mux(move, valid, holds)),
+                     self.begins_next.eq(valid_next & tag_next.begins)]
         m.d.sync += holds.eq(self.valid_next)
         # Operands may arrive one by one, but none of the next iteration before the last of this one.
-        for name, source, comes in (("a", self.a_source, taken_next[0]), ("b", self.b_source, taken_next[1])):
+        for name, comes in (("a", taken_next[0]), ("b", taken_next[1])):
+            source = kinds[name]
             loads = replicas(m, platform, comes | (valid_next & (source == Source.NONE)), self._config.lanes, name=f"loads_{name}")
-            kinds = replicas(m, platform, source, self._config.lanes, name=f"source_{name}", reset_less=True)
+            sources = replicas(m, platform, source, self._config.lanes, name=f"source_{name}", reset_less=True)
             lanes = Signal(data.ArrayLayout(signed(32), self._config.lanes), name=f"lanes_{name}", reset_less=True)
             for n in range(self._config.lanes):
                 with m.If(loads[n]):
-                    m.d.sync += lanes[n].eq(self._widen(m, name, n, kinds[n], kept[name]))
+                    m.d.sync += lanes[n].eq(self._widen(m, name, n, sources[n], kept[name]))
             m.d.comb += getattr(self, name).eq(lanes)
         last = Signal(tag_layout(self._config), name="tag_last", reset_less=True)
         with m.If(valid):
             m.d.sync += last.eq(tag)
-        m.d.comb += self.tag.eq(last)
+        m.d.comb += [self.tag.eq(last), self.tag_begins_next.eq(Mux(valid, tag.begins, last.begins))]
         return m
 
     def _widen(self, m: Module, name: str, n: int, source: Signal, line: Signal) -> Signal:

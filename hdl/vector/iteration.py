@@ -14,14 +14,16 @@ def index_bits(config: Config) -> int:
 
 def tag_layout(config: Config) -> data.StructLayout:
     """first: begins a pass of a reduction. emit: its result leaves. final: last of the instruction. fault: touches no memory and
-    writes nothing; it only carries an error behind everything that goes before it (then it is final, too)."""
-    return data.StructLayout({"first": 1, "emit": 1, "final": 1, "fault": 1, "destination": index_bits(config)})
+    writes nothing; it only carries an error behind everything that goes before it (then it is final, too). begins: first of the
+    instruction; begins_results: first whose result leaves."""
+    return data.StructLayout({"first": 1, "emit": 1, "final": 1, "fault": 1, "begins": 1, "begins_results": 1,
+                              "destination": index_bits(config)})
 
 
 def iteration_layout(config: Config) -> data.StructLayout:
     """Of both operands address and what it touches in the scratchpad, whether that is asked (`scratchpad`) or the accumulators (`line`);
-    neither is for an operand without memory and in a fault. And the tag."""
-    operand = data.StructLayout({"address": index_bits(config), "touches": touch_layout(config), "scratchpad": 1, "line": 1})
+    neither is for an operand without memory and in a fault; `source`: its isa.Source. And the tag."""
+    operand = data.StructLayout({"address": index_bits(config), "touches": touch_layout(config), "scratchpad": 1, "line": 1, "source": 3})
     return data.StructLayout({"a": operand, "b": operand, "tag": tag_layout(config)})
 
 

@@ -15,8 +15,8 @@ from weft.hdl.words import word_layout
 class ParameterSets(wiring.Component):
     """Holds `config.vector.parameter_sets` sets and gives the lanes' factors for one instruction.
 
-    `load` reads set `index` and, `LATENCY` cycles later, `factors` hold for each lane what VECTOR_SCALE selects: its constants or
-    the lane's entries. They stay until the next `load`, so a lane needs no multiplexer in its pipeline.
+    `load` reads set `index`; `LATENCY` cycles later or whenever, `give_next` lets `factors` become for each lane what VECTOR_SCALE selects: its
+    constants or the lane's entries. They stay until the next time, so a lane needs no multiplexer in its pipeline.
 
     Parameters
     ----------
@@ -24,20 +24,21 @@ class ParameterSets(wiring.Component):
 
     Members
     -------
-    load, index: start a reading. Not in the cycle in which the same set is written.
-    scale: the VECTOR_SCALE word, constant from `load` until the factors are taken.
+    load, index: start a reading of what VECTOR_SCALE selects of a set. Not in the cycle in which that is written.
+    scale: the VECTOR_SCALE word, constant from `load` until the factors are given.
+    give_next: the factors of the last `load` are taken at the end of the next cycle.
     factors: array of `Factors`, one a lane.
     write_pre, write_multiplier, write_shift: write that field of set `write_index` from `write_data` (32 bits a lane); shifts have the
     right one in bits 0..5 and the left one in bits 8..12 of a lane.
     """
 
-    LATENCY = Sram.LATENCY + 1
+    LATENCY = Sram.LATENCY
 
     def __init__(self, config: Config) -> None:
         self._config = config
         sets, lanes = range(config.vector.parameter_sets), config.lanes
         super().__init__({
-            "load": In(1), "index": In(sets), "scale": In(word_layout("VECTOR_SCALE")),
+            "load": In(1), "give_next": In(1), "index": In(sets), "scale": In(word_layout("VECTOR_SCALE")),
             "factors": Out(data.ArrayLayout(Factors, lanes)),
             "write_pre": In(1), "write_multiplier": In(1), "write_shift": In(1), "write_index": In(sets),
             "write_data": In(data.ArrayLayout(32, lanes))})
@@ -48,16 +49,20 @@ class ParameterSets(wiring.Component):
         pre, multiplier = Sram(depth=depth, width=32 * lanes), Sram(depth=depth, width=32 * lanes)
         shift = Sram(depth=depth, width=11 * lanes)
         m.submodules.pre, m.submodules.multiplier, m.submodules.shift = pre, multiplier, shift
+        fields = ("pre", "multiplier", "right", "left")
+        selects = {name: scale[f"{name}_select"] == Select.PARAMETER for name in fields}
         shifts = Cat(Cat(lane[0:6], lane[8:13]) for lane in (self.write_data[n] for n in range(lanes)))
-        for memory, enable, value in ((pre, self.write_pre, self.write_data.as_value()), (shift, self.write_shift, shifts),
-                                      (multiplier, self.write_multiplier, self.write_data.as_value())):
+        for memory, enable, value, wanted in (
+                (pre, self.write_pre, self.write_data.as_value(), selects["pre"]),
+                (shift, self.write_shift, shifts, selects["right"] | selects["left"]),
+                (multiplier, self.write_multiplier, self.write_data.as_value(), selects["multiplier"])):
             m.d.comb += [
                 memory.write.enable.eq(enable), memory.write.address.eq(self.write_index), memory.write.data.eq(value),
-                memory.read.enable.eq(self.load), memory.read.address.eq(self.index)]
+                memory.read.enable.eq(self.load & wanted), memory.read.address.eq(self.index)]
 
-        loaded = replicas(m, platform, self.load, lanes, name="loaded")
-        chosen = {name: replicas(m, platform, scale[f"{name}_select"] == Select.PARAMETER, lanes, name=f"chosen_{name}", reset_less=True)
-                  for name in ("pre", "multiplier", "right", "left")}
+        loaded = replicas(m, platform, self.give_next, lanes, name="gives")
+        chosen = {name: replicas(m, platform, selects[name], lanes, name=f"chosen_{name}", reset_less=True)
+                  for name in fields}
         factors = Signal(data.ArrayLayout(Factors, lanes), reset_less=True)
         m.d.comb += self.factors.eq(factors)
         for n in range(lanes):

@@ -1,6 +1,6 @@
 """The lanes of the vector unit and what travels beside them."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Shape, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,9 +8,9 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.mem.lines import touched
 from weft.hdl.replica import replicas
-from weft.hdl.vector.alu import Alu, AluControl
+from weft.hdl.vector.alu import CONTROL_STAGES, Alu, AluControl
 from weft.hdl.vector.iteration import result_layout, tag_layout
-from weft.hdl.vector.scale import Factors, Scale, ScaleControl, scale_control
+from weft.hdl.vector.scale import Factors, Scale, ScaleControl, control_stages, scale_control
 from weft.hdl.vector.table import Table
 from weft.hdl.words import word_layout
 
@@ -19,7 +19,8 @@ class LanePipeline(wiring.Component):
     """Scaling, ALU or reduction, post-add, clamp and table in every lane: one iteration a move, `stages` moves long.
 
     All lanes move together, and a stage only when its input is valid, so an idle pipeline switches nothing. In a reduction only
-    iterations with `tag.emit` go on behind the ALU.
+    iterations with `tag.emit` go on behind the ALU. Instructions follow each other without a gap: what is constant during one of them is taken
+    stage by stage, as its first iteration comes by.
 
     Parameters
     ----------
@@ -27,9 +28,11 @@ class LanePipeline(wiring.Component):
 
     Members
     -------
-    load: take scale and post (words of VECTOR_SCALE and VECTOR_POST) and reduces (the instruction does) for what comes after this cycle.
-    count: bytes that a result writes in the scratchpad, if it goes there; constant while anything is under way.
-    factors: of each lane, constant while anything is under way.
+    scale, post, reduces, count: words of VECTOR_SCALE and VECTOR_POST, whether the instruction reduces, and the bytes that a result writes in
+    the scratchpad, if it goes there; all constant from before the first iteration until `settled`.
+    factors: of each lane, for what `tag` is.
+    begins_next, tag_begins_next: of an instruction's first iteration, as `OperandFetch` gives them.
+    settled: the instruction's first result enters the last stage, so what the next one sets up may change from the next cycle on.
     move_next, valid_next, tag, a, b: iterations, as `OperandFetch` gives them.
     table_write, table_address, table_data: write port of all lanes' tables.
     push, result: an iteration's lanes leave at the end of this cycle. The receiver must have room.
@@ -39,7 +42,7 @@ class LanePipeline(wiring.Component):
         self._config = config
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
-            "load": In(1), "count": In(7), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")),
+            "begins_next": In(1), "tag_begins_next": In(1), "settled": Out(1), "count": In(7), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")),
             "reduces": In(1),
             "factors": In(data.ArrayLayout(Factors, config.lanes)),
             "move_next": In(1), "valid_next": In(1), "tag": In(tag_layout(config)), "a": In(lanes), "b": In(lanes),
@@ -61,6 +64,8 @@ class LanePipeline(wiring.Component):
         step, step_next = Signal(latency + 1), Signal(latency + 1)
         passed = Signal(latency)  # what stage k gives to the next one, if it steps
         tags = [self.tag]
+        # entering[k]: stage k's input becomes the first iteration (behind the ALU: result) of an instruction at the end of this cycle.
+        entering, entering_next = Signal(latency + 1), Signal(latency + 1)
         for stage in range(latency):
             tag = Signal(tag_layout(self._config), name=f"tag_{stage}", reset_less=True)
             with m.If(step[stage]):
@@ -71,10 +76,19 @@ class LanePipeline(wiring.Component):
             carried_next.eq(Cat(self.valid_next, Mux(move, passed, carried[1:]))),
             step_next.eq(carried_next & self.move_next.replicate(latency + 1))]
         m.d.sync += [carried.eq(carried_next), step.eq(step_next), move.eq(self.move_next)]
+        for stage in range(1, latency + 1):
+            flag = "begins" if stage <= combine else "begins_results"
+            before = self.tag_begins_next if stage == 1 else Mux(step[stage - 2], tags[stage - 2][flag], tags[stage - 1][flag])
+            m.d.comb += entering_next[stage].eq(step_next[stage - 1] & before)
+        m.d.comb += [entering_next[0].eq(self.begins_next), self.settled.eq(entering[latency])]
+        m.d.sync += entering.eq(entering_next)
         steps = replicas(m, platform, step_next, lanes, name="lane_step")
+        count = Signal.like(self.count, reset_less=True)
+        with m.If(entering[latency]):
+            m.d.sync += count.eq(self.count)
         m.d.comb += [
             self.push.eq(step[latency]), self.result.tag.eq(tags[latency]),
-            self.result.touches.eq(touched(m, self._config, address=tags[latency].destination, beyond=self.count - 1, name="destination"))]
+            self.result.touches.eq(touched(m, self._config, address=tags[latency].destination, beyond=count - 1, name="destination"))]
 
         # Decoded once, so that no lane waits for it.
         scaling, combining = Signal(ScaleControl), Signal(AluControl)
@@ -89,19 +103,31 @@ class LanePipeline(wiring.Component):
             combining.concatenates.eq(alu == isa.Alu.CONCATENATE), combining.counts_zeros.eq(alu == isa.Alu.LEADING_ZEROS),
             combining.post.eq(post.post), combining.high.eq(post.high),
             combining.low.eq(Mux(post.low < post.high, post.low, post.high))]
-        scale_controls, alu_controls, uses_table = (
-            replicas(m, platform, value, lanes, name=name, enable=self.load, reset_less=True)
-            for value, name in ((scaling, "scale_control"), (combining, "alu_control"), (post.table, "uses_table")))
+        # Each bit is taken when its stage's input becomes the first iteration of an instruction.
+        uses = {("table", "use"): latency - 1}
+        uses |= {("scale", name): stage for name, stage in control_stages(float32=float32).items()}
+        uses |= {("alu", name): combine + stage for name, stage in CONTROL_STAGES.items()}
+        values = {"scale": scaling, "alu": combining, "table": {"use": post.table}}
+        controls = {}
+        for stage in sorted(set(uses.values())):
+            mine = [use for use, at in uses.items() if at == stage]
+            layout = data.StructLayout({f"{unit}_{name}": Shape.cast(Value.cast(values[unit][name]).shape()) for unit, name in mine})
+            together = Signal(layout, name=f"control_{stage}")
+            m.d.comb += [together[f"{unit}_{name}"].eq(values[unit][name]) for unit, name in mine]
+            copies = replicas(m, platform, together, lanes, name=f"control_{stage}", enable=entering[stage], reset_less=True)
+            controls |= {use: [copy["_".join(use)] for copy in copies] for use in mine}
         for n, lane_step in enumerate(steps):
             m.submodules[f"scale_{n}"] = scale = Scale(float32=float32)
             m.submodules[f"alu_{n}"] = alu = Alu()
             m.submodules[f"table_{n}"] = table = Table()
             m.d.comb += [
-                scale.control.eq(scale_controls[n]), scale.factors.eq(self.factors[n]), scale.step.eq(lane_step[:combine]),
+                *(scale.control[name].eq(controls["scale", name][n]) for name, _ in ScaleControl),
+                *(alu.control[name].eq(controls["alu", name][n]) for name, _ in AluControl),
+                scale.factors.eq(self.factors[n]), scale.step.eq(lane_step[:combine]),
                 scale.a.eq(self.a[n]), scale.b.eq(self.b[n]),
-                alu.control.eq(alu_controls[n]), alu.step.eq(lane_step[combine : combine + Alu.LATENCY]), alu.first.eq(tags[combine].first),
+                alu.step.eq(lane_step[combine : combine + Alu.LATENCY]), alu.first.eq(tags[combine].first),
                 alu.v.eq(scale.v), alu.y.eq(scale.y),
-                table.use.eq(uses_table[n]), table.step.eq(lane_step[latency - 1]), table.z.eq(alu.z),
+                table.use.eq(controls["table", "use"][n]), table.step.eq(lane_step[latency - 1]), table.z.eq(alu.z),
                 table.enable.eq(self.table_write), table.address.eq(self.table_address), table.data.eq(self.table_data),
                 self.result.lanes[n].eq(table.result)]
         return m

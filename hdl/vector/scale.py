@@ -8,16 +8,27 @@ from amaranth.lib.wiring import In, Out
 from weft.gen.isa import Rounding
 from weft.hdl.multiplier import Multiplier
 
-# Constant during an instruction and the same in every lane. double, float32: first rounding as in that mode. rounds: the second
-# rounding is not FLOOR; away: it takes halves away from zero. The *_b bits take operand B instead of the factor.
-ScaleControl = data.StructLayout(
-    {"double": 1, "float32": 1, "rounds": 1, "away": 1, "multiplier_b": 1, "left_b": 1, "right_b": 1})
+# The same in every lane, for what stands before the stage that uses it: one bit for each place, because instructions follow each other
+# through the stages. double, float32_*: first rounding as in that mode, of x, of the product's mask and of the product; float32_ties: the
+# second one's. rounds: the second rounding is not FLOOR; away: it takes halves away from zero. The *_b bits take operand B instead of the
+# factor.
+ScaleControl = data.StructLayout({
+    "double": 1, "float32_x": 1, "float32_mask": 1, "float32_p": 1, "float32_ties": 1, "rounds": 1, "away": 1,
+    "multiplier_b": 1, "left_b": 1, "right_b": 1})
 
 
 def scale_control(rounding: Value) -> dict[str, Value]:
     """The bits of `ScaleControl` that an `isa.Rounding` decides."""
-    return {"double": rounding == Rounding.DOUBLE, "float32": rounding == Rounding.FLOAT32, "rounds": rounding != Rounding.FLOOR,
-            "away": rounding.matches(Rounding.HALF_AWAY, Rounding.DOUBLE)}
+    single = rounding == Rounding.FLOAT32
+    return {"double": rounding == Rounding.DOUBLE, **{f"float32_{place}": single for place in ("x", "mask", "p", "ties")},
+            "rounds": rounding != Rounding.FLOOR, "away": rounding.matches(Rounding.HALF_AWAY, Rounding.DOUBLE)}
+
+
+def control_stages(*, float32: bool) -> dict[str, int]:
+    """The stage that uses each bit of `ScaleControl`."""
+    more = int(float32)
+    return {"multiplier_b": 0, "left_b": 0, "right_b": 0, "float32_x": 1, "double": 3 + more, "float32_mask": 3 + more,
+            "float32_p": 3 + 2 * more, **dict.fromkeys(("float32_ties", "rounds", "away"), 4 + 2 * more)}
 
 
 # The factors of one lane, constant during an instruction: the instruction's fields or an entry of a parameter set.
@@ -41,7 +52,7 @@ class Scale(wiring.Component):
 
     Members
     -------
-    control: `ScaleControl`, from registers; must not change while operands are under way.
+    control: `ScaleControl`, from registers; each bit belongs to what its stage (`control_stages`) takes.
     a, b, factors: taken together by stage 0. `control` may replace factors by `b`: left by its low 5 bits, right by its low 6.
     step: bit k lets stage k take its input at the end of this cycle.
     v: result, `latency` steps after a.
@@ -115,9 +126,9 @@ class Scale(wiring.Component):
 
         if self._float32:  # x to 24 significant bits; 2^31 - 1 becomes 2^31, hence one bit more
             x, multiplier, right, y = advance(x, multiplier, right, y)
-            below = wire("c_below_x", 31 - _SIGNIFICAND, Mux(control.float32, below_significand(x), 0))
+            below = wire("c_below_x", 31 - _SIGNIFICAND, Mux(control.float32_x, below_significand(x), 0))
             raised = wire("c_raised_x", signed(33), x + below[1:] + below[0])
-            x = wire("c_x_single", signed(33), raised & ~cleared(x, below, control.float32))
+            x = wire("c_x_single", signed(33), raised & ~cleared(x, below, control.float32_x))
 
         # p = x * multiplier from four products that fit 18 x 18 multipliers, two stages each. |p| <= 2^62, so that 64 bits hold every sum.
         halves = {"x_high": x[16:].as_signed(), "x_low": x[:16], "y_high": multiplier[16:].as_signed(), "y_low": multiplier[:16]}
@@ -140,12 +151,12 @@ class Scale(wiring.Component):
         # First rounding.
         if self._float32:
             below = wire("c_below_p", 63 - _SIGNIFICAND, below_significand(p))
-            with_float32 = wire("c_below", len(below), Mux(control.float32, below, Mux(control.double, (1 << 31) - 1, 0)))
+            with_float32 = wire("c_below", len(below), Mux(control.float32_mask, below, Mux(control.double, (1 << 31) - 1, 0)))
             p, below, right, y = advance(p, with_float32, right, y)
         else:
             below = wire("c_below", 31, Mux(control.double, (1 << 31) - 1, 0))
         raised = wire("c_raised_p", signed(64), (p + below[1:] + below[0])[:64].as_signed())
-        p, right, y = advance(wire("c_p_once", signed(64), (raised & ~cleared(p, below, control.float32))[:64].as_signed()), right, y)
+        p, right, y = advance(wire("c_p_once", signed(64), (raised & ~cleared(p, below, control.float32_p))[:64].as_signed()), right, y)
 
         # Shift, and note what decides about the second rounding: the bit below the result, and whether any bit below that is set. From the
         # coarsest step down, what a step does not shift out at the bottom lies too high for the result, or is a copy of the sign.
@@ -157,7 +168,7 @@ class Scale(wiring.Component):
             value = wire(f"shifted_{distance}", len(value) - distance, Mux(right[level], value[distance:], value[:-distance]))
         guard, floor, negative, tie, inexact, inexact_late, overflow, y = advance(
             wire("c_guard", 1, value[0] & control.rounds), wire("c_floor", 32, value[1:]), wire("c_negative", 1, sign),
-            wire("c_tie", 1, Mux(control.float32, value[1], ~(control.away & sign))),  # a half rounds up
+            wire("c_tie", 1, Mux(control.float32_ties, value[1], ~(control.away & sign))),  # a half rounds up
             wire("c_inexact", 1, Cat(sticky[:-2]).any()), wire("c_inexact_late", 1, Cat(sticky[-2:]).any()),
             wire("c_overflow", 1, Cat(beyond).any() | (value[-1] ^ sign)), y)
 

@@ -23,7 +23,7 @@ class Sequencer(wiring.Component):
 
     Each operand's address is compared with the largest legal one for its kind; in an iteration the order is A, B, destination, and the
     destination counts only if a result leaves. The first iteration that fails comes out as a final one with `tag.fault`, and
-    `cause` and `address` tell why until the last iteration of the next sweep.
+    `fault`, `cause` and `address` tell so until reset; the caller starts no other sweep.
 
     Parameters
     ----------
@@ -37,6 +37,7 @@ class Sequencer(wiring.Component):
     verdict: isa.Cause that makes the instruction illegal whatever its addresses, or NONE; constant likewise. It makes the first
     iteration a fault, ILLEGAL_OPERAND at address 0 and PARAMETER at the number of the set.
     iterations: stream of `iteration_layout`.
+    active: a sweep is under way, from the cycle after `start` on.
     fault, cause, address: of the faulty iteration, valid once it has left.
     """
 
@@ -46,7 +47,7 @@ class Sequencer(wiring.Component):
             "start": In(1), **{f"base_{name}": In(20) for name in _OPERANDS},
             "loop": In(word_layout("VECTOR_LOOP")), **{f"stride_{name}": In(word_layout("VECTOR_STRIDE")) for name in _OPERANDS},
             "vector": In(word_layout("VECTOR")), "verdict": In(8), "iterations": Out(stream.Signature(iteration_layout(config))),
-            "fault": Out(1), "cause": Out(8), "address": Out(isa.ADDRESS_BITS)})
+            "active": Out(1), "fault": Out(1), "cause": Out(8), "address": Out(isa.ADDRESS_BITS)})
 
     def elaborate(self, platform: object) -> Module:
         del platform
@@ -86,13 +87,19 @@ class Sequencer(wiring.Component):
             touches = touched(m, self._config, address=addresses[name], beyond=self._config.line_bytes - 1, name=f"line_{name}")
             m.d.comb += [
                 operand.address.eq(addresses[name][:bits]), operand.touches.eq(touches),
-                operand.line.eq((kind == Source.ACCUMULATOR) & ~fault),
+                operand.source.eq(kind), operand.line.eq((kind == Source.ACCUMULATOR) & ~fault),
                 operand.scratchpad.eq((kind != Source.ACCUMULATOR) & (kind != Source.NONE) & ~fault)]
+        none_left, begins = Signal(), Signal()  # no result, no iteration of this sweep has left
+        with m.If(self.start):
+            m.d.sync += [none_left.eq(1), begins.eq(1)]
+        with m.Elif(advance):
+            m.d.sync += [none_left.eq(none_left & ~tag.emit), begins.eq(0)]
         m.d.comb += [
+            tag.begins.eq(begins), tag.begins_results.eq(none_left & tag.emit), self.active.eq(active),
             fault.eq((self.verdict != Cause.NONE) | beyond_a | beyond_b | (beyond_d & emit)),
             tag.destination.eq(addresses["destination"][:bits]), tag.first.eq(first), tag.emit.eq(emit | fault),
             tag.final.eq(nest.last[-1] | fault), tag.fault.eq(fault)]
-        failed = Signal(reset_less=True)
+        failed = Signal()
         cause = Signal(8, reset_less=True)
         address = Signal(isa.ADDRESS_BITS, reset_less=True)
         with m.If(self.start):

@@ -15,7 +15,7 @@ class Table(wiring.Component):
 
     Members
     -------
-    use: 1: look up. Must not change while a value is under way.
+    use: 1: look up; belongs to z.
     step: takes z at the end of this cycle.
     z: value. result: `LATENCY` steps after z.
     enable, address, data: write port; a look-up in any later cycle sees the entry.
@@ -36,11 +36,13 @@ class Table(wiring.Component):
         del platform
         m = Module()
         m.submodules.memory = memory = Sram(depth=self.ENTRIES, width=32, drops_collisions=True)
-        passed = Signal(signed(32), reset_less=True)
+        passed, used = Signal(signed(32), reset_less=True), Signal(reset_less=True)
         m.d.comb += [
             memory.write.enable.eq(self.enable), memory.write.address.eq(self.address), memory.write.data.eq(self.data),
             memory.read.enable.eq(self.step & self.use), memory.read.address.eq(self.z[:8]),
-            self.result.eq(Mux(self.use, memory.read.data, passed).as_signed())]
+            self.result.eq(Mux(used, memory.read.data, passed).as_signed())]
+        with m.If(self.step):
+            m.d.sync += used.eq(self.use)
         with m.If(self.step & ~self.use):
             m.d.sync += passed.eq(self.z)
         return m

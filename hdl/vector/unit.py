@@ -19,14 +19,19 @@ from weft.hdl.vector.write_back import WriteBack
 from weft.hdl.words import word_layout
 
 _RESULTS = 2  # results that may wait before requests stop; with one, results could leave only every other cycle
+_UNDER_WAY = 8  # instructions, with set-up, that have been taken and not retired
 _QUEUE = 16  # words of the memory in which they wait: `_RESULTS` and what is under way by then
+# Of an instruction that was taken: what is needed when it retires, and of a VECTOR when its results are written.
+TOKEN = data.StructLayout({"runs": 1, "signal": 4, "pc": isa.PC_BITS, "kind": 3, "lanes": 7})
 
 
 class VectorUnit(wiring.Component):
     """Performs VECTOR and its set-up instructions as `weft.gen.isa` describes them.
 
-    An instruction is taken when the one before has written everything; set-up instructions take one cycle. A VECTOR of n iterations
-    takes n + `overhead` cycles when memories are ready (a cycle more for each iteration with both operands from the accumulators).
+    An instruction is taken when the VECTOR before has begun its last iteration and its first result is about to leave the lanes; set-up
+    instructions take one cycle. A VECTOR is also not taken before the one before has written everything, or with `overlap` the one before that.
+    A VECTOR of n iterations takes n + `overhead` cycles when memories are ready (a cycle more for each iteration with both operands from the
+    accumulators), and the next one with `overlap` is taken max(n + 1, `settling`) cycles after it. Instructions retire in order.
     When results cannot be written, requests stop, and the lanes `OperandFetch.MOVE_LATENCY` cycles later: what was requested before
     still has room, so no operand ever waits in the lanes and nothing combinational spans them.
 
@@ -60,6 +65,11 @@ class VectorUnit(wiring.Component):
         queue, operands, lanes, result queue and one cycle each for taking and retiring, of which the iteration itself is one."""
         return 1 + ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + SramFifo.LATENCY
 
+    @property
+    def settling(self) -> int:
+        """Cycles from taking a VECTOR to taking the next instruction, at least: its first iteration has to go through the lanes."""
+        return ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + 1
+
     def elaborate(self, platform: object) -> Module:
         del platform
         m, config = Module(), self._config
@@ -72,13 +82,20 @@ class VectorUnit(wiring.Component):
         m.submodules.write_back = write_back = WriteBack(config)
 
         # -- taking instructions ---------------------------------------------------------------------
-        busy = Signal()
+        m.submodules.tokens = tokens = ShiftFifo(TOKEN, _UNDER_WAY)
+        vectors = Signal(range(3))  # VECTORs under way
+        settled = Signal(init=1)  # nothing needs the set-up that was given any more, but the sequencer during its sweep
         failed = Signal()
         taking = Signal()
+        oldest = tokens.o.payload
         word = Signal(isa.WORD_BITS)
         given = data.View(word_layout("VECTOR"), word)
+        runs = Signal()
         m.d.comb += [
-            word.eq(self.instructions.payload.word), self.instructions.ready.eq(~busy & ~failed & ~self.halt),
+            word.eq(self.instructions.payload.word), runs.eq(given.opcode == isa.BY_NAME["VECTOR"].opcode),
+            self.instructions.ready.eq(
+                ~sequencer.active & settled & tokens.i.ready & ~sequencer.fault & ~failed & ~self.halt
+                & (~runs | (vectors == 0) | (given.overlap & (vectors == 1)))),
             taking.eq(self.instructions.valid & self.instructions.ready)]
         loop = Signal(word_layout("VECTOR_LOOP"), init={f"count_{k}": 1 for k in range(4)})
         scale = Signal(word_layout("VECTOR_SCALE"))
@@ -96,9 +113,15 @@ class VectorUnit(wiring.Component):
                 for n, register in enumerate(strides):
                     with m.Case(n):
                         m.d.sync += register.eq(word)
-            with m.If(given.opcode == isa.BY_NAME["VECTOR"].opcode):
+            with m.If(runs):
                 m.d.comb += start.eq(1)
-                m.d.sync += vector.eq(word)
+                m.d.sync += [vector.eq(word), settled.eq(0)]
+        with m.Elif(lanes.settled):
+            m.d.sync += settled.eq(1)
+        m.d.comb += [
+            tokens.i.valid.eq(taking), tokens.i.payload.runs.eq(runs), tokens.i.payload.signal.eq(given.signal),
+            tokens.i.payload.pc.eq(self.instructions.payload.pc), tokens.i.payload.kind.eq(given.destination_kind),
+            tokens.i.payload.lanes.eq(given.lanes)]
         # Judged in the cycle after taking, with the addresses of the first iteration.
         illegal = Signal()
         verdict = Signal(8)
@@ -127,34 +150,34 @@ class VectorUnit(wiring.Component):
             sequencer.vector.eq(vector), sequencer.stride_a.eq(strides[0]),
             sequencer.stride_b.eq(strides[1]), sequencer.stride_destination.eq(strides[2]),
             sequencer.base_a.eq(given.a), sequencer.base_b.eq(given.b), sequencer.base_destination.eq(given.destination),
-            parameters.load.eq(start), parameters.index.eq(given.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
+            parameters.load.eq(start), parameters.give_next.eq(fetch.begins_next), parameters.index.eq(given.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
             parameters.write_pre.eq(write_back.write_pre), parameters.write_multiplier.eq(write_back.write_multiplier),
             parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
             parameters.write_data.eq(write_back.lanes),
-            fetch.a_source.eq(vector.a_source), fetch.b_source.eq(vector.b_source), fetch.go.eq(room),
-            lanes.load.eq(start), lanes.count.eq(vector.lanes), lanes.scale.eq(scale),
+            fetch.go.eq(room),
+            lanes.begins_next.eq(fetch.begins_next), lanes.tag_begins_next.eq(fetch.tag_begins_next),
+            lanes.count.eq(vector.lanes), lanes.scale.eq(scale),
             lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
             lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
             lanes.tag.eq(fetch.tag), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b),
             lanes.table_write.eq(write_back.table_write), lanes.table_address.eq(write_back.table_address),
             lanes.table_data.eq(write_back.table_data),
             results.i.valid.eq(lanes.push), results.i.payload.eq(lanes.result),
-            write_back.kind.eq(vector.destination_kind), write_back.count.eq(vector.lanes)]
+            write_back.ready.eq(tokens.o.valid & oldest.runs), write_back.kind.eq(oldest.kind), write_back.count.eq(oldest.lanes)]
 
         # -- ends ------------------------------------------------------------------------------------
+        # In order. A fault stays the oldest: nothing was taken after it.
+        faulty = results.o.payload.tag.fault
+        m.d.comb += tokens.o.ready.eq(~oldest.runs | (write_back.finished & ~faulty))
         m.d.sync += [
-            self.retire.valid.eq((taking & ~start) | (write_back.finished & ~sequencer.fault)),
-            self.error.valid.eq(write_back.finished & sequencer.fault)]
-        with m.If(taking):
-            m.d.sync += [self.retire.signal.eq(given.signal), self.retire.pc.eq(self.instructions.payload.pc)]
-        with m.If(start):
-            m.d.sync += busy.eq(1)
-        with m.Elif(write_back.finished):
-            m.d.sync += [busy.eq(0), failed.eq(sequencer.fault)]
+            self.retire.valid.eq(tokens.o.valid & tokens.o.ready), self.retire.signal.eq(oldest.signal), self.retire.pc.eq(oldest.pc),
+            self.error.valid.eq(write_back.finished & faulty), vectors.eq(vectors + start - write_back.finished)]
+        with m.If(write_back.finished & faulty):
+            m.d.sync += failed.eq(1)
         m.d.comb += [self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc), self.error.address.eq(sequencer.address)]
 
         m.d.comb += [self.iteration.eq(fetch.entered & ~requests.o.payload.tag.fault), self.status.pc.eq(pc)]
-        with m.If(busy):
+        with m.If(vectors != 0):
             stalled = (requests.o.valid & ~fetch.entered) | (results.o.valid & ~results.o.ready)
             m.d.comb += self.status.state.eq(Mux(self.iteration, State.RUN, Mux(stalled, State.STALL_MEMORY, State.SETUP)))
         with m.Elif(taking):

@@ -21,7 +21,7 @@ class WriteBack(wiring.Component):
     Members
     -------
     results: stream of `result_layout`.
-    kind: isa.Destination, count: bytes of a BYTES write; constant while results are under way.
+    ready: kind and count belong to the result that waits. kind: isa.Destination, count: bytes of a BYTES write.
     finished: the instruction's last result was taken in this cycle.
     scratchpad, accumulator: write ports.
     write_pre, write_multiplier, write_shift, index, lanes: write port of the parameter sets.
@@ -31,7 +31,7 @@ class WriteBack(wiring.Component):
     def __init__(self, config: Config) -> None:
         self._config = config
         super().__init__({
-            "results": In(stream.Signature(result_layout(config))), "kind": In(3), "count": In(7), "finished": Out(1),
+            "results": In(stream.Signature(result_layout(config))), "ready": In(1), "kind": In(3), "count": In(7), "finished": Out(1),
             "scratchpad": Out(ScratchpadWrite(config)), "accumulator": Out(AccumulatorWrite(config)),
             "write_pre": Out(1), "write_multiplier": Out(1), "write_shift": Out(1), "index": Out(range(config.vector.parameter_sets)),
             "lanes": Out(data.ArrayLayout(32, config.lanes)),
@@ -42,7 +42,7 @@ class WriteBack(wiring.Component):
         m, head = Module(), self.results.payload
         destination, writes = head.tag.destination, Signal()
         m.d.comb += [
-            writes.eq(self.results.valid & ~head.tag.fault), self.results.ready.eq(1), self.lanes.eq(head.lanes),
+            writes.eq(self.results.valid & self.ready & ~head.tag.fault), self.results.ready.eq(self.ready), self.lanes.eq(head.lanes),
             self.scratchpad.address.eq(destination), self.scratchpad.touches.eq(head.touches),
             self.scratchpad.count.eq(self.count[: len(self.scratchpad.count)]),
             self.scratchpad.data.eq(Cat(head.lanes[n][:8] for n in range(self._config.lanes))),
@@ -52,9 +52,9 @@ class WriteBack(wiring.Component):
             self.finished.eq(self.results.valid & self.results.ready & head.tag.final)]
         with m.Switch(self.kind):
             with m.Case(Destination.ACCUMULATOR):
-                m.d.comb += [self.accumulator.valid.eq(writes), self.results.ready.eq(self.accumulator.ready | head.tag.fault)]
+                m.d.comb += [self.accumulator.valid.eq(writes), self.results.ready.eq(self.ready & (self.accumulator.ready | head.tag.fault))]
             with m.Case(Destination.BYTES):
-                m.d.comb += [self.scratchpad.valid.eq(writes), self.results.ready.eq(self.scratchpad.ready | head.tag.fault)]
+                m.d.comb += [self.scratchpad.valid.eq(writes), self.results.ready.eq(self.ready & (self.scratchpad.ready | head.tag.fault))]
             with m.Case(Destination.PARAMETER_PRE):
                 m.d.comb += self.write_pre.eq(writes)
             with m.Case(Destination.PARAMETER_MULTIPLIER):

@@ -69,7 +69,7 @@ def vector_setup(count=POSITIONS):
 
 def vector(a=0, destination=64 * LINE, *, source=Source.ACCUMULATOR, parameter=0, wait=0, signal=0):
     return encode("VECTOR", wait=wait, signal=signal, a=a, a_source=source, b=0, b_source=Source.NONE, destination=destination,
-                  destination_kind=Destination.BYTES, lanes=4, parameter=parameter)
+                  destination_kind=Destination.BYTES, lanes=4, parameter=parameter, overlap=0)
 
 
 def to(*units):

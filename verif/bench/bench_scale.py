@@ -59,8 +59,8 @@ async def run_batch(dut, rng: random.Random, rounding: Rounding, batch: list[tup
     """Stream `batch` through with one setting of control; operand B gives one of the three factors that it may replace, or none."""
     multiplier_b, left_b, right_b = rng.choice(((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)))
     dut.control.value = (
-        (rounding == Rounding.DOUBLE) | (rounding == Rounding.FLOAT32) << 1 | (rounding != Rounding.FLOOR) << 2
-        | (rounding in (Rounding.HALF_AWAY, Rounding.DOUBLE)) << 3 | multiplier_b << 4 | left_b << 5 | right_b << 6)
+        (rounding == Rounding.DOUBLE) | (rounding == Rounding.FLOAT32) * 0b11110 | (rounding != Rounding.FLOOR) << 5
+        | (rounding in (Rounding.HALF_AWAY, Rounding.DOUBLE)) << 6 | multiplier_b << 7 | left_b << 8 | right_b << 9)
     waiting, under_way, valid = deque(batch), deque(), [False] * (latency + 1)
     while waiting or under_way:
         valid[0] = bool(waiting) and rng.random() < 0.9

@@ -1,6 +1,7 @@
 """The vector unit against a plain-Python model: random programs, errors, throughput and latency."""
 
 import copy
+import itertools
 import random
 
 import cocotb
@@ -70,15 +71,22 @@ async def random_programs(dut):
     config, done = driver.config, 0
     while done < runner.bench_parameters()["programs"]:
         driver.mood, driver.offer = rng.choice(MOODS)
-        work = random_vector(config, rng)
-        trial = copy.deepcopy(model)
-        try:
-            for name, values in work:
-                trial.perform(name, values)
-        except Hazard:
-            continue
-        await both(driver, model, work)
-        done += 1
+        work: Instructions = []
+        for _ in range(rng.choice((1, 1, 2, 5))):  # back to back, so that they overlap
+            following, trial = random_vector(config, rng), copy.deepcopy(model)
+            if work and rng.random() < 0.5:
+                following = [item for item in following if rng.random() < 0.5 or item[0] == "VECTOR"]  # set-up of the one before
+            try:
+                for name, values in following:
+                    trial.perform(name, values)
+            except (Hazard, ModelError):
+                continue
+            work, model = work + following, trial
+            done += 1
+        driver.submit(work)
+        await driver.finish()
+        assert driver.error is None, work
+        compare(driver, model, work)
 
 
 @cocotb.test()
@@ -172,13 +180,26 @@ async def set_up_takes_a_cycle(dut):
     driver.submit(work)
     await driver.finish()
     assert driver.taken_at[-1] - driver.taken_at[-len(work)] == len(work) - 1
-    assert driver.retired_at[-1] - driver.taken_at[-1] == 1
+    assert driver.retired_at[-1] - driver.taken_at[-1] == 2
+
+
+@cocotb.test()
+async def vectors_overlap(dut):
+    driver, model, _ = await bench(dut)
+    settling = runner.bench_parameters()["settling"]
+    for iterations in (1, 4, 100):
+        work = [loop(iterations), strides(0, 1), strides(2, 1), scale(), post()]
+        work += [run(a_source=Source.INT8, a=0, destination=1000 + 200 * n, destination_kind=Destination.BYTES, overlap=int(n > 0))
+                 for n in range(6)]
+        await both(driver, model, work)
+        gaps = [after - before for before, after in itertools.pairwise(driver.taken_at[-5:])]
+        assert gaps == [max(iterations + 1, settling)] * 4, iterations
 
 
 def build(config: dict[str, dict[str, object]], programs: int) -> None:
     unit = VectorUnit(Config.from_mapping(config, name="bench"))
     runner.run(unit, "vector_unit", "weft.verif.bench.bench_vector",
-               parameters={"config": config, "programs": programs, "overhead": unit.overhead})
+               parameters={"config": config, "programs": programs, "overhead": unit.overhead, "settling": unit.settling})
 
 
 def shape(rows: int, **vector: object) -> dict[str, dict[str, object]]:

@@ -1,7 +1,7 @@
 """Plain-Python vector unit for benches: one iteration after the other, Python integers, written from the text of `weft.gen.isa`."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from weft.gen import isa
 from weft.gen.config import Config
@@ -22,7 +22,23 @@ class ModelError(Exception):
 
 
 class Hazard(Exception):
-    """An iteration reads what an earlier one of the same VECTOR writes: the result is undefined."""
+    """An iteration reads what an earlier one of the same VECTOR writes, or with `overlap` the VECTOR before: the result is undefined."""
+
+
+class Written:
+    """Places that an iteration must not read: those of the VECTOR before, if it may still be under way, and of this one."""
+
+    def __init__(self, before: set[tuple[str, int]], now: set[tuple[str, int]]) -> None:
+        self.before, self.now = before, now
+
+    def __contains__(self, place: tuple[str, int]) -> bool:
+        return place in self.before or place in self.now
+
+    def add(self, place: tuple[str, int]) -> None:
+        self.now.add(place)
+
+    def update(self, places: Iterable[tuple[str, int]]) -> None:
+        self.now.update(places)
 
 
 class VectorModel:
@@ -35,6 +51,7 @@ class VectorModel:
         self.table = [0] * 256
         self.state: dict[str, dict[str, int]] = {}
         self.strides: dict[int, list[int]] = {}
+        self.written: set[tuple[str, int]] = set()  # by the last VECTOR
 
     def perform(self, name: str, values: Mapping[str, int]) -> None:
         if name == "VECTOR_STRIDE":
@@ -53,7 +70,11 @@ class VectorModel:
         if run["parameter"] >= config.vector.parameter_sets:
             raise ModelError(Cause.PARAMETER, run["parameter"])
         parameters = [list(field) for field in self.parameters[run["parameter"]]]
-        written: set[tuple[str, int]] = set()
+        before, self.written = self.written if run["overlap"] else set(), set()
+        if any((f"parameter {n}", run["parameter"]) in before for n, fields in enumerate((("pre",), ("multiplier",), ("left", "right")))
+               if any(scale[f"{field}_select"] == Select.PARAMETER for field in fields)):
+            raise Hazard
+        written = Written(before, self.written)
         running = None
         counts = [loop[f"count_{k}"] for k in range(4)]
         for reverse in itertools.product(*(range(count) for count in reversed(counts))):
@@ -91,7 +112,7 @@ class VectorModel:
         if kind in PARAMETERS and address >= self.config.vector.parameter_sets:
             raise ModelError(Cause.PARAMETER, address)
 
-    def _read(self, kind: Source, address: int, written: set[tuple[str, int]]) -> list[int]:
+    def _read(self, kind: Source, address: int, written: Written) -> list[int]:
         lanes = self.config.lanes
         if kind == Source.NONE:
             return [0] * lanes
@@ -120,7 +141,7 @@ class VectorModel:
         x = wrap(wrap(a + chosen("pre")) << chosen("left"))
         return rounded(Rounding(scale["rounding"]), x, chosen("multiplier"), chosen("right"))
 
-    def _finish(self, post: Mapping[str, int], u: int, written: set[tuple[str, int]]) -> int:
+    def _finish(self, post: Mapping[str, int], u: int, written: Written) -> int:
         z = min(max(wrap(u + post["post"]), post["low"]), post["high"])
         if post["table"]:
             if ("table", z & 255) in written:
@@ -128,7 +149,7 @@ class VectorModel:
             return self.table[z & 255]
         return z
 
-    def _write(self, kind: Destination, address: int, lanes: list[int], count: int, written: set[tuple[str, int]]) -> None:
+    def _write(self, kind: Destination, address: int, lanes: list[int], count: int, written: Written) -> None:
         if kind == Destination.ACCUMULATOR:
             self.accumulators[address] = lanes
             written.add(("accumulator", address))
@@ -137,6 +158,7 @@ class VectorModel:
             written.update(("scratchpad", address + k) for k in range(count))
         elif kind in PARAMETERS:
             self.parameters[address][PARAMETERS[kind]] = lanes
+            written.add((f"parameter {PARAMETERS[kind]}", address))
         elif kind == Destination.TABLE:
             self.table[address % 256] = lanes[0]
             written.add(("table", address % 256))

@@ -16,7 +16,7 @@ from weft.verif.golden.dma import load, store
 from weft.verif.golden.faults import Error, Trap, UndefinedProgram
 from weft.verif.golden.matrix import depthwise, matmul
 from weft.verif.golden.memory import Access, Effect, Memory, Window
-from weft.verif.golden.races import RaceChecker
+from weft.verif.golden.races import RaceChecker, first_shared
 from weft.verif.golden.vector import Setup, vector
 
 ERROR_ADDRESS_MASK = (1 << 32) - 1  # width of the CSR
@@ -78,6 +78,7 @@ class _Run:
         self.semaphores: collections.Counter[tuple[int, int]] = collections.Counter()  # (from, to)
         self.setup: dict[str, dict[str, int]] = {}
         self.counts: collections.Counter[str] = collections.Counter()
+        self.last_vector: list[Access] = []  # accesses of the last VECTOR
 
     def finish(self) -> Outcome:
         try:
@@ -149,6 +150,10 @@ class _Run:
             raise _Stop(Error(trap.cause, pc, unit, trap.address & ERROR_ADDRESS_MASK)) from None
         if self.races:
             self.races.touch(unit, pc, self._checked(pc, effect))
+            if decoded.instruction.name == "VECTOR":
+                if decoded.values["overlap"] and (place := first_shared(effect.accesses, self.last_vector)):
+                    raise UndefinedProgram(f"pc {pc}: VECTOR overlaps the one before, but reads {place[0]} {place[1]:#x}, which that writes")
+                self.last_vector = effect.accesses
             self.races.end(unit, pc, decoded.signal)
         self.counts.update(effect.counts)
         for other in Unit:

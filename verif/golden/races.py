@@ -91,6 +91,18 @@ class RaceChecker:
         return table
 
 
+def first_shared(accesses: list[Access], earlier: list[Access]) -> tuple[str, int] | None:
+    """A place that `accesses` read and `earlier` ones wrote, or None."""
+    for read in (access for access in accesses if not access.write):
+        first, touched = cover(read)
+        for written in (access for access in earlier if access.write and access.space == read.space):
+            begin, wrote = cover(written)
+            low, high = max(first, begin), min(first + len(touched), begin + len(wrote))
+            if low < high and (both := touched[low - first : high - first] & wrote[low - begin : high - begin]).any():
+                return read.space, low + int(both.argmax())
+    return None
+
+
 def cover(access: Access) -> Region:
     """The lowest place of an access and, from there on, which places it touches."""
     first = int(access.starts.min())

@@ -112,7 +112,7 @@ def test_semaphore_overflow():
 def test_run_without_setup_is_undefined(missing):
     lines = ["VECTOR_LOOP count_0=1 count_1=1 count_2=1 count_3=1 reduce=0", *strides().splitlines()[:1],
              *strides().splitlines()[1:2], PLAIN_SCALE, PLAIN_POST, strides().splitlines()[2]]
-    run_line = ("VECTOR a=0 a_source=none b=0 b_source=none destination=0 destination_kind=none lanes=1 parameter=0\nHALT")
+    run_line = ("VECTOR a=0 a_source=none b=0 b_source=none destination=0 destination_kind=none lanes=1 parameter=0 overlap=0\nHALT")
     machine, length = machine_for("\n".join([*lines, run_line]))
     run(machine, length)
     machine, length = machine_for("\n".join([*lines[:missing], *lines[missing + 1 :], run_line]))
@@ -128,7 +128,7 @@ COPY = ("VECTOR_LOOP count_0=2 count_1=1 count_2=1 count_3=1 reduce=0\n" + strid
 
 def vector(a: int, destination: int, rest: str = "", lanes: int = 4) -> str:
     return (f"VECTOR a={a} a_source=int8 b=0 b_source=none destination={destination} destination_kind=bytes lanes={lanes} "
-            f"parameter=0 {rest}\n")
+            f"parameter=0 overlap=0 {rest}\n")
 
 
 @pytest.mark.parametrize(("first", "second", "race"), [
@@ -210,7 +210,7 @@ def test_reduction_may_overwrite_what_it_has_read():
 def test_sweeps_that_change_their_own_tables_are_found(scale, post, kind, target, overlap):
     """Two iterations that use set 6 or the table, the first of which writes `target`."""
     text = f"""{COPY}{scale}{post}{strides()}
-        VECTOR a=0 a_source=int8 b=0 b_source=none destination={target} destination_kind={kind} lanes=1 parameter=6
+        VECTOR a=0 a_source=int8 b=0 b_source=none destination={target} destination_kind={kind} lanes=1 parameter=6 overlap=0
         HALT"""
     machine, length = machine_for(text)
     if overlap:

@@ -21,9 +21,9 @@ LOOP = "VECTOR_LOOP count_0={} count_1={} count_2={} count_3={} reduce={}\n"
 ONCE = LOOP.format(1, 1, 1, 1, 0)
 
 
-def vector(a=0, a_source="none", b=0, b_source="none", destination=0, destination_kind="none", lanes=LANES, parameter=0) -> str:
+def vector(a=0, a_source="none", b=0, b_source="none", destination=0, destination_kind="none", lanes=LANES, parameter=0, overlap=0) -> str:
     return (f"VECTOR a={a} a_source={a_source} b={b} b_source={b_source} destination={destination} "
-            f"destination_kind={destination_kind} lanes={lanes} parameter={parameter}\n")
+            f"destination_kind={destination_kind} lanes={lanes} parameter={parameter} overlap={overlap}\n")
 
 
 def wrap(value: int) -> int:

@@ -10,7 +10,7 @@ CONFIG = Config()  # 16 bytes a line, 64 bytes an accumulator line
 
 def vector(**values: int) -> int:
     given = {"a": 0, "a_source": Source.NONE, "b": 0, "b_source": Source.NONE, "destination": 0, "destination_kind": Destination.NONE,
-             "lanes": 16, "parameter": 0}
+             "lanes": 16, "parameter": 0, "overlap": 0}
     return isa.encode("VECTOR", **{**given, **values})
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from weft.gen.compiler.constants import set_lines, varying_fields
 from weft.gen.compiler.dependences import Region
-from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
+from weft.gen.compiler.emitter import TABLE, Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower.context import (
     Band,
@@ -155,7 +155,7 @@ def lower_table(context: Context, node: Table, band: Band) -> Iterator[Step]:
 
     def load(placed: list[int]) -> None:
         source = Operand(Source.SPLAT_INT8, placed[0] * emitter.line_bytes, (1,), Region("scratchpad", placed[0], block.lines))
-        emitter.vector((node.values.size,), source, Operand(Destination.TABLE, 0, (1,)))
+        emitter.vector((node.values.size,), source, Operand(Destination.TABLE, 0, (1,), TABLE))
 
     def emit(sweep: Sweep, _: list[int]) -> None:
         emitter.vector((sweep.vectors, sweep.rows), sweep.source(band.inputs[0]), sweep.destination(band.output), lanes=sweep.lanes,

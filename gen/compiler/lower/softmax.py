@@ -12,7 +12,7 @@ import numpy as np
 
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.dependences import Region
-from weft.gen.compiler.emitter import NOTHING, THROUGH, UNCHANGED, Operand, PostStage, ScaleStage
+from weft.gen.compiler.emitter import NOTHING, TABLE, THROUGH, UNCHANGED, Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, byte_destination, byte_source
 from weft.gen.compiler.steps import Step
 from weft.gen.graph import Softmax
@@ -51,7 +51,7 @@ class SoftmaxLowering:
     def load_table(self, placed: list[int]) -> None:
         line, size = placed[0], self.emitter.line_bytes
         source = Operand(Source.SPLAT_INT32, line * size, (4,), Region("scratchpad", line, -(-1024 // size)))
-        self.emitter.vector((256,), source, Operand(Destination.TABLE, 0, (1,)))
+        self.emitter.vector((256,), source, Operand(Destination.TABLE, 0, (1,), TABLE))
 
     def row(self, y: int, x: int, _: list[int]) -> None:
         """All channels of one pixel."""

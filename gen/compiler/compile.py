@@ -26,7 +26,7 @@ from weft.gen.errors import WeftError
 from weft.gen.graph import Add, Conv, Graph, Node, Scale
 
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up
-INPUT_PARTS = 4  # pieces in which the input arrives, so that work starts before all of it is there
+INPUT_PARTS = 8  # pieces in which the input arrives, so that work starts before all of it is there
 
 
 @dataclasses.dataclass

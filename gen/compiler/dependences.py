@@ -15,7 +15,8 @@ UNITS = len(Unit)
 
 @dataclasses.dataclass(frozen=True)
 class Region:
-    """Lines first .. first + count - 1 of memory `space` ("scratchpad", "accumulator", "window0" ...); of "parameters" sets, of "table" one line."""
+    """Lines first .. first + count - 1 of memory `space` ("scratchpad", "accumulator", "window0" ...); of "parameters" sets, and "table" is
+    one line."""
 
     space: str
     first: int

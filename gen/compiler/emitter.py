@@ -210,7 +210,8 @@ class Emitter:
         pitch, region = set_lines(fields), Region("scratchpad", line, sets * set_lines(fields))
         for kind in fields:
             source = Operand(Source.UINT8, line * size, (size, pitch * size), region)
-            self.vector((PLANES[kind], sets), source, Operand(kind, first, (0, 1), Region("parameters", first, sets)), reduce=1, post=PostStage(alu=Alu.CONCATENATE))
+            target = Operand(kind, first, (0, 1), Region("parameters", first, sets))
+            self.vector((PLANES[kind], sets), source, target, reduce=1, post=PostStage(alu=Alu.CONCATENATE))
             line += PLANES[kind]
         return first
 

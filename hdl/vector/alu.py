@@ -4,8 +4,8 @@ from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-# The same in every lane, for what stands before the stage that uses it (`CONTROL_STAGES`); decoded, because the operation decides about the longest path.
-# extreme: MAXIMUM or MINIMUM. With `reduces` the running value takes the place of operand B.
+# The same in every lane, for what stands before the stage that uses it (`CONTROL_STAGES`); decoded, because the operation decides about
+# the longest path. extreme: MAXIMUM or MINIMUM. With `reduces` the running value takes the place of operand B.
 # Clamping takes low <= high; min(max(z, low), high) with low > high is the same as with low = high.
 AluControl = data.StructLayout({
     "reduces": 1, "extreme": 1, "minimum": 1, "adds": 1, "subtracts": 1, "concatenates": 1, "counts_zeros": 1,

@@ -15,8 +15,8 @@ from weft.hdl.words import word_layout
 class ParameterSets(wiring.Component):
     """Holds `config.vector.parameter_sets` sets and gives the lanes' factors for one instruction.
 
-    `load` reads set `index`; `LATENCY` cycles later or whenever, `give_next` lets `factors` become for each lane what VECTOR_SCALE selects: its
-    constants or the lane's entries. They stay until the next time, so a lane needs no multiplexer in its pipeline.
+    `load` reads set `index`; `LATENCY` cycles later or whenever, `give_next` lets `factors` become for each lane what VECTOR_SCALE selects:
+    its constants or the lane's entries. They stay until the next time, so a lane needs no multiplexer in its pipeline.
 
     Parameters
     ----------

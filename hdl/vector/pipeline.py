@@ -19,8 +19,8 @@ class LanePipeline(wiring.Component):
     """Scaling, ALU or reduction, post-add, clamp and table in every lane: one iteration a move, `stages` moves long.
 
     All lanes move together, and a stage only when its input is valid, so an idle pipeline switches nothing. In a reduction only
-    iterations with `tag.emit` go on behind the ALU. Instructions follow each other without a gap: what is constant during one of them is taken
-    stage by stage, as its first iteration comes by.
+    iterations with `tag.emit` go on behind the ALU. Instructions follow each other without a gap: what is constant during one of them is
+    taken stage by stage, as its first iteration comes by.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class LanePipeline(wiring.Component):
 
     Members
     -------
-    scale, post, reduces, count: words of VECTOR_SCALE and VECTOR_POST, whether the instruction reduces, and the bytes that a result writes in
-    the scratchpad, if it goes there; all constant from before the first iteration until `settled`.
+    scale, post, reduces, count: words of VECTOR_SCALE and VECTOR_POST, whether the instruction reduces, and the bytes that a result writes
+    in the scratchpad, if it goes there; all constant from before the first iteration until `settled`.
     factors: of each lane, for what `tag` is.
     begins_next, tag_begins_next: of an instruction's first iteration, as `OperandFetch` gives them.
     settled: the instruction's first result enters the last stage, so what the next one sets up may change from the next cycle on.
@@ -42,8 +42,8 @@ class LanePipeline(wiring.Component):
         self._config = config
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
-            "begins_next": In(1), "tag_begins_next": In(1), "settled": Out(1), "count": In(7), "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")),
-            "reduces": In(1),
+            "begins_next": In(1), "tag_begins_next": In(1), "settled": Out(1), "reduces": In(1), "count": In(7),
+            "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")),
             "factors": In(data.ArrayLayout(Factors, config.lanes)),
             "move_next": In(1), "valid_next": In(1), "tag": In(tag_layout(config)), "a": In(lanes), "b": In(lanes),
             "table_write": In(1), "table_address": In(range(Table.ENTRIES)), "table_data": In(signed(32)),

@@ -29,9 +29,9 @@ class VectorUnit(wiring.Component):
     """Performs VECTOR and its set-up instructions as `weft.gen.isa` describes them.
 
     An instruction is taken when the VECTOR before has begun its last iteration and its first result is about to leave the lanes; set-up
-    instructions take one cycle. A VECTOR is also not taken before the one before has written everything, or with `overlap` the one before that.
-    A VECTOR of n iterations takes n + `overhead` cycles when memories are ready (a cycle more for each iteration with both operands from the
-    accumulators), and the next one with `overlap` is taken max(n + 1, `settling`) cycles after it. Instructions retire in order.
+    instructions take one cycle. A VECTOR is also not taken before the one before has written everything, or with `overlap` the one before
+    that. A VECTOR of n iterations takes n + `overhead` cycles when memories are ready (a cycle more for each iteration with both operands
+    from the accumulators), and the next one with `overlap` is taken max(n + 1, `settling`) cycles after it. Instructions retire in order.
     When results cannot be written, requests stop, and the lanes `OperandFetch.MOVE_LATENCY` cycles later: what was requested before
     still has room, so no operand ever waits in the lanes and nothing combinational spans them.
 
@@ -150,7 +150,8 @@ class VectorUnit(wiring.Component):
             sequencer.vector.eq(vector), sequencer.stride_a.eq(strides[0]),
             sequencer.stride_b.eq(strides[1]), sequencer.stride_destination.eq(strides[2]),
             sequencer.base_a.eq(given.a), sequencer.base_b.eq(given.b), sequencer.base_destination.eq(given.destination),
-            parameters.load.eq(start), parameters.give_next.eq(fetch.begins_next), parameters.index.eq(given.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
+            parameters.load.eq(start), parameters.give_next.eq(fetch.begins_next),
+            parameters.index.eq(given.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
             parameters.write_pre.eq(write_back.write_pre), parameters.write_multiplier.eq(write_back.write_multiplier),
             parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
             parameters.write_data.eq(write_back.lanes),

@@ -40,7 +40,7 @@ class WriteBack(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m, head = Module(), self.results.payload
-        destination, writes = head.tag.destination, Signal()
+        destination, writes, fault = head.tag.destination, Signal(), head.tag.fault
         m.d.comb += [
             writes.eq(self.results.valid & self.ready & ~head.tag.fault), self.results.ready.eq(self.ready), self.lanes.eq(head.lanes),
             self.scratchpad.address.eq(destination), self.scratchpad.touches.eq(head.touches),
@@ -52,9 +52,9 @@ class WriteBack(wiring.Component):
             self.finished.eq(self.results.valid & self.results.ready & head.tag.final)]
         with m.Switch(self.kind):
             with m.Case(Destination.ACCUMULATOR):
-                m.d.comb += [self.accumulator.valid.eq(writes), self.results.ready.eq(self.ready & (self.accumulator.ready | head.tag.fault))]
+                m.d.comb += [self.accumulator.valid.eq(writes), self.results.ready.eq(self.ready & (self.accumulator.ready | fault))]
             with m.Case(Destination.BYTES):
-                m.d.comb += [self.scratchpad.valid.eq(writes), self.results.ready.eq(self.ready & (self.scratchpad.ready | head.tag.fault))]
+                m.d.comb += [self.scratchpad.valid.eq(writes), self.results.ready.eq(self.ready & (self.scratchpad.ready | fault))]
             with m.Case(Destination.PARAMETER_PRE):
                 m.d.comb += self.write_pre.eq(writes)
             with m.Case(Destination.PARAMETER_MULTIPLIER):

@@ -49,8 +49,8 @@ def post(**values: int) -> tuple[str, dict[str, int]]:
 
 
 def run(**values: int) -> tuple[str, dict[str, int]]:
-    return "VECTOR", {"a": 0, "a_source": 0, "b": 0, "b_source": 0, "destination": 0, "destination_kind": 0, "lanes": 1, "parameter": 0, "overlap": 0,
-                      **values}
+    return "VECTOR", {"a": 0, "a_source": 0, "b": 0, "b_source": 0, "destination": 0, "destination_kind": 0, "lanes": 1, "parameter": 0,
+                      "overlap": 0, **values}
 
 
 def random_scale(config: Config, rng: random.Random) -> tuple[str, dict[str, int]]:
@@ -79,7 +79,8 @@ def random_vector(config: Config, rng: random.Random, iterations: int = 60) -> I
             continue
         fields = {"a_source": rng.choice(list(Source)), "b_source": rng.choice(list(Source)),
                   "destination_kind": rng.choice(list(Destination) + [Destination.BYTES, Destination.ACCUMULATOR] * 2),
-                  "lanes": rng.randint(1, config.lanes), "parameter": rng.randrange(config.vector.parameter_sets), "overlap": rng.randint(0, 1)}
+                  "lanes": rng.randint(1, config.lanes), "parameter": rng.randrange(config.vector.parameter_sets),
+                  "overlap": rng.randint(0, 1)}
         setup = [loop(*counts, reduce=reduce), random_scale(config, rng), random_post(rng, reduce > 0)]
         for operand, name in enumerate(("a", "b", "destination")):
             kind = fields[f"{name}_source" if operand < 2 else "destination_kind"]

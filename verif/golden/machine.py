@@ -152,7 +152,7 @@ class _Run:
             self.races.touch(unit, pc, self._checked(pc, effect))
             if decoded.instruction.name == "VECTOR":
                 if decoded.values["overlap"] and (place := first_shared(effect.accesses, self.last_vector)):
-                    raise UndefinedProgram(f"pc {pc}: VECTOR overlaps the one before, but reads {place[0]} {place[1]:#x}, which that writes")
+                    raise UndefinedProgram(f"pc {pc}: VECTOR overlaps the one before, but reads {place[0]} {place[1]:#x}, which it writes")
                 self.last_vector = effect.accesses
             self.races.end(unit, pc, decoded.signal)
         self.counts.update(effect.counts)

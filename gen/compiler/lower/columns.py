@@ -1,7 +1,7 @@
 """Convolutions with few output channels: neighbouring output pixels share a column of weights.
 
-Pixels of a channels-last tensor follow each other, so P neighbours of O channels are one pixel of P * O channels. The same results come from
-a convolution whose kernel covers the windows of all P, shifted for each of them, and whose stride is P times as long.
+Pixels of a channels-last tensor follow each other, so P neighbours of O channels are one pixel of P * O channels. The same results come
+from a convolution whose kernel covers the windows of all P, shifted for each of them, and whose stride is P times as long.
 """
 
 import dataclasses

@@ -199,7 +199,8 @@ def lower_rescale(context: Context, node: Rescale, band: Band) -> Iterator[Step]
 
     def emit_group(group: int, placed: list[int]) -> None:
         lines = iter(placed)
-        sets = [emitter.load_parameters(next(lines), 1, varying_fields(scale)) if item else 0 for scale, item in zip(scales, data, strict=True)]
+        sets = [emitter.load_parameters(next(lines), 1, varying_fields(scale)) if item else 0
+                for scale, item in zip(scales, data, strict=True)]
         for sweep in channel_sweeps(band, group, lanes, emitter.slots.lines):
             emit(sweep, sets)
 

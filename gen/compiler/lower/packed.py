@@ -1,8 +1,8 @@
 """Convolutions over few input channels: kernel windows made contiguous by the vector unit, so that they fill the array's rows.
 
 A row of the kernel window is contiguous in memory, and one with less than R bytes wastes rows of the array in each fold. So the vector
-unit copies the window rows of a tile: those of one column of output pixels, from top to bottom, follow each other. There the window of every
-output pixel is one run of bytes, and folds need not end with its rows.
+unit copies the window rows of a tile: those of one column of output pixels, from top to bottom, follow each other. There the window of
+every output pixel is one run of bytes, and folds need not end with its rows.
 """
 
 import dataclasses

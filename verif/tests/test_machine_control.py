@@ -188,6 +188,22 @@ def test_overtaking_sweeps_are_found(a, destination, lanes, overlap):
         run(machine, length)
 
 
+def test_a_vector_that_overlaps_must_not_read_what_the_one_before_writes():
+    def program(*starts: int) -> str:
+        vectors = [vector(a, 100 * (number + 1)) for number, a in enumerate(starts)]
+        return COPY + vectors[0] + "".join(text.replace("overlap=0", "overlap=1") for text in vectors[1:]) + "HALT"
+
+    for starts in ((0, 40), (0, 92), (0, 108), (0, 40, 100)):  # beside what is written; what the one before the last wrote
+        machine, length = machine_for(program(*starts))
+        run(machine, length)
+    for starts in ((0, 93), (0, 107), (0, 40, 200)):
+        machine, length = machine_for(program(*starts))
+        with pytest.raises(UndefinedProgram, match="overlaps"):
+            machine.run(0, length)
+    machine, length = machine_for(COPY + vector(0, 100) + vector(100, 200) + "HALT")
+    run(machine, length)
+
+
 def test_reduction_may_overwrite_what_it_has_read():
     """Passes of two: result 0 replaces a byte of pass 0, which is fine; shifted by a pass it would be read again."""
     reduce = COPY.replace("count_1=1", "count_1=3").replace("reduce=0", "reduce=1").replace("alu=pass", "alu=add")

@@ -68,7 +68,7 @@ def cases(draw):
         vector={"a": draw(st.integers(24, 32)), "a_source": draw(st.sampled_from(list(Source))),
                 "b": draw(st.integers(24, 32)), "b_source": draw(st.sampled_from(list(Source))),
                 "destination": bases.get(kind, 30), "destination_kind": kind, "lanes": draw(st.integers(1, LANES)),
-                "parameter": draw(st.integers(55, TINY.vector.parameter_sets - 1))})
+                "parameter": draw(st.integers(55, TINY.vector.parameter_sets - 1)), "overlap": 0})
 
 
 def read(state, kind: int, address: int) -> list[int]:

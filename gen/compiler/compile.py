@@ -151,14 +151,16 @@ class Compilation:
         if len(early) != 1 or early[0].layer < 1:
             return steps
         place = self._idle_layer(early[0].layer)
-        at = max(index for index, item in enumerate(rest) if item.layer == place and (item.step.blocks or place == 0))
+        at = max((index for index, item in enumerate(rest) if item.layer == place and item.step.blocks), default=None)
+        if at is None:
+            at = next(index for index, item in enumerate(rest) if item.layer >= 1)
         return rest[:at] + early + rest[at:]
 
-    def _idle_layer(self, before: int) -> int:
-        """The layer with the most work for the matrix unit against that of the vector unit, except the first; it has constants."""
-        def folds(node: Node) -> int:
-            return int(node.weights[0].size) if isinstance(node, Conv) and node.groups == 1 else 0
-        return max(range(1, before), key=lambda index: folds(self.simple.nodes[index]), default=0)
+    def _idle_layer(self, before: int) -> int | None:
+        """The convolution with the most work for the matrix unit against that of the vector unit, except the first; None without one."""
+        folds = {index: int(node.weights[0].size) for index, node in enumerate(self.simple.nodes[:before])
+                 if index and isinstance(node, Conv) and node.groups == 1}
+        return max(folds, key=lambda index: folds[index], default=None)
 
     def _load_input(self, _: list[int]) -> None:
         """Bring in a resident input with its padding, in parts."""

@@ -1,7 +1,9 @@
 """Graph to program: simplify, plan memory, lower every node to steps, emit steps with constants fetched ahead."""
 
 import dataclasses
+import math
 from collections import deque
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -26,6 +28,7 @@ from weft.gen.errors import WeftError
 from weft.gen.graph import Add, Conv, Graph, Node, Scale
 
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up
+BLOCK_PARTS = (8, 16, 20)  # of the scratchpad that the largest block of constants may take
 INPUT_PARTS = 8  # pieces in which the input arrives, so that work starts before all of it is there
 
 
@@ -45,21 +48,22 @@ class Compilation:
         self.simple: Simplified = simplify(graph)
         self.emitter = Emitter(config)
         self.image = Image(config.line_bytes)
-        self.block_limit = config.scratchpad_lines // 8
+        self.block_limit, self.plan = self._plan()
         self.context = Context(self.emitter, self.image, self.block_limit)
-        self.plan: Plan = self._plan()
         self.outputs = self._place_outputs()
         self.dumped: dict[str, Placed] = {}
         self._dump_line = self.plan.spill_lines
 
-    def _plan(self) -> Plan:
-        """Leave room for two blocks of constants; what activations do not use goes to the ring too."""
-        return Planner(self.config, self.graph, self.simple, self._ring_lines).plan()
+    def _plan(self) -> tuple[int, Plan]:
+        """The largest block of constants, and the plan that leaves room for two of them; what activations do not use goes to the ring too.
+        Blocks are smaller only where that keeps tensors on chip."""
+        plans = {limit: Planner(self.config, self.graph, self.simple, _ring_lines(limit)).plan()
+                 for limit in (self.config.scratchpad_lines // part for part in BLOCK_PARTS)}
 
-    @property
-    def _ring_lines(self) -> int:
-        """Lines that constants need at least."""
-        return 2 * self.block_limit + 64
+        def moved(limit: int) -> int:
+            return sum(math.prod(self.simple.tensors[name].shape) for name in plans[limit].spilled if name not in plans[limit].passing)
+        limit = min(plans, key=lambda limit: (moved(limit), -limit))
+        return limit, plans[limit]
 
     def _place_outputs(self) -> list[Placed]:
         placed, line = [], 0
@@ -100,29 +104,39 @@ class Compilation:
     # -- steps ------------------------------------------------------------------------------------------
     def _steps(self) -> list[LayerStep]:
         steps = [LayerStep(0, Step(self._load_input))]
-        fused = False
+        fused, later = False, set[int]()
         for index, node in enumerate(self.simple.nodes):
-            mine: list[Step] = []
             if fused:  # the layer before has done all the work
-                mine.append(Step(partial(self._leave_layer, node.output)))
-                steps += [LayerStep(index, step) for step in mine]
+                steps.append(LayerStep(index, Step(partial(self._leave_layer, node.output))))
                 fused = False
                 continue
             fused = self._fuses(index)
-            for name in [node.output] + ([self.simple.nodes[index + 1].output] if fused else []):
+            if index in later:  # took turns with the layer before
+                continue
+            chain = [index]
+            while chain[-1] + 1 < len(self.simple.nodes) and self.simple.nodes[chain[-1]].output in self.plan.passing:
+                chain.append(chain[-1] + 1)
+            later.update(chain)
+            for name in [self.simple.nodes[step].output for step in chain] + ([self.simple.nodes[index + 1].output] if fused else []):
                 if name in self.plan.resident:
-                    mine.append(Step(partial(self._fill_padding, name)))
+                    steps.append(LayerStep(index, Step(partial(self._fill_padding, name))))
             self.context.cold = index == 0
-            for band in self._bands(index, node):
-                mine.append(Step(partial(self._enter_band, node, band)))
-                if fused and isinstance(node, Conv):
-                    mine += lower_conv(self.context, node, band, self._epilogue(index + 1))
-                else:
-                    mine += LOWERINGS[type(node)](self.context, node, band)
-                mine.append(Step(partial(self._leave_band, node, band)))
-            mine.append(Step(partial(self._leave_layer, node.output)))
-            steps += [LayerStep(index, step) for step in mine]
+            bands = [self._bands(step, self.simple.nodes[step]) for step in chain]
+            for number in range(len(bands[0])):
+                for step, mine_bands in zip(chain, bands, strict=True):
+                    steps += [LayerStep(step, item) for item in self._band_steps(step, mine_bands[number], fused)]
+            steps += [LayerStep(step, Step(partial(self._leave_layer, self.simple.nodes[step].output))) for step in chain]
         return self._hoist(steps)
+
+    def _band_steps(self, index: int, band: Band, fused: bool) -> Iterator[Step]:
+        """One band of a layer, with the addition after it if that is fused."""
+        node = self.simple.nodes[index]
+        yield Step(partial(self._enter_band, node, band))
+        if fused and isinstance(node, Conv):
+            yield from lower_conv(self.context, node, band, self._epilogue(index + 1))
+        else:
+            yield from LOWERINGS[type(node)](self.context, node, band)
+        yield Step(partial(self._leave_band, node, band))
 
     def _fuses(self, index: int) -> bool:
         """Whether the addition after convolution `index` can follow it tile by tile, so that the matrix unit need not wait for
@@ -185,7 +199,7 @@ class Compilation:
         """Bring in the rows of spilled inputs, with their padding; prepare the band of a spilled output."""
         for name, layout in dict(zip(node.inputs, band.inputs, strict=True)).items():
             root = self.simple.root[name]
-            if root not in self.plan.spilled:
+            if root not in self.plan.spilled or root in self.plan.passing:
                 continue
             window, line = self.plan.spilled[root]
             top, bottom = max(0, layout.first_row), min(layout.tensor.shape[0], layout.first_row + layout.rows) - 1
@@ -199,7 +213,7 @@ class Compilation:
 
     def _leave_band(self, node: Node, band: Band, _: list[int]) -> None:
         """Write the rows of a spilled output to its home and, if it is one of the network's, to the output window."""
-        if node.output not in self.plan.spilled:
+        if node.output not in self.plan.spilled or (node.output in self.plan.passing and not self.dump):
             return
         self.emitter.store_rows(band.output, band.first, band.last, *self.plan.spilled[node.output])
         for name, placed in zip(self.graph.outputs, self.outputs, strict=True):
@@ -208,6 +222,8 @@ class Compilation:
 
     def _leave_layer(self, name: str, _: list[int]) -> None:
         """Store a finished resident tensor if it is an output or dumped."""
+        if name in self.plan.passing and not self.dump:
+            return
         if name in self.plan.spilled:
             self.dumped[name] = Placed(*self.plan.spilled[name], Layout(
                 self.simple.tensors[name], self.config.line_bytes, aligned=True, rows=self.simple.tensors[name].shape[0]))
@@ -224,7 +240,7 @@ class Compilation:
     # -- emission ---------------------------------------------------------------------------------------
     def emit(self) -> CompiledNetwork:
         steps = self._steps()
-        start = ring_start(self.plan.height, self._ring_lines, self.config)
+        start = ring_start(self.plan.height, _ring_lines(self.block_limit), self.config)
         ring = ConstantRing(start, self.config.scratchpad_lines - 1 - start)
         wanted: deque[tuple[int, Block]] = deque((index, block) for index, item in enumerate(steps) for block in item.step.blocks)
         arrived: dict[int, list[int]] = {}
@@ -279,9 +295,7 @@ class Compilation:
         if len(program) >= 1 << isa.PC_BITS:
             raise WeftError(f"program of {len(program)} instructions", why=f"the program counter has {isa.PC_BITS} bits",
                             fix="use a configuration with a larger array")
-        # Of what is stored, the network's own tensors: copies that the compiler made have no meaning outside.
-        stored = {name: placed for name, placed in self.dumped.items() if name in self.graph.tensors}
-        tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | stored
+        tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | self.dumped
         return CompiledNetwork(
             config=config, graph=self.graph, program=program, constants=constants,
             window_bytes=(program_bytes(len(program), config) + len(constants), placed_input.lines * size,
@@ -289,7 +303,7 @@ class Compilation:
             layers=self._layers(estimate(instructions, config)),
             layer_of_pc=[emitted.layer for emitted in instructions], input=placed_input, outputs=self.outputs, tensors=tensors,
             memory_map=[(item.start, item.end, item.name, item.line, item.lines) for item in self.plan.buffers],
-            ring=(ring.first, ring.lines), spilled=list(self.plan.spilled))
+            ring=(ring.first, ring.lines), spilled=[name for name in self.plan.spilled if name not in self.plan.passing])
 
     def _layers(self, cycles: list[int]) -> list[Layer]:
         layers = []
@@ -314,6 +328,11 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False) -> Comp
     """
     _check_roundings(graph, config)
     return Compilation(graph, config, dump).emit()
+
+
+def _ring_lines(block_limit: int) -> int:
+    """Lines that constants in blocks of up to `block_limit` lines need at least."""
+    return 2 * block_limit + 64
 
 
 def _check_roundings(graph: Graph, config: Config) -> None:

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from collections.abc import Callable
 
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
@@ -21,11 +22,15 @@ class Buffer:
         return self.start <= other.end and other.start <= self.end
 
 
-def place(buffers: list[Buffer], limit: int) -> int | None:
+def _largest_first(buffer: Buffer) -> tuple[int, ...]:
+    return -buffer.lines, buffer.start
+
+
+def place(buffers: list[Buffer], limit: int, order: Callable[[Buffer], tuple[int, ...]] = _largest_first) -> int | None:
     """Give every buffer its lines below `limit`; return the height used, or None if it does not fit.
 
-    If everything fits side by side nothing is reused, so nothing waits for old readers. Otherwise largest first, lowest
-    place that is free during the buffer's whole life.
+    If everything fits side by side nothing is reused, so nothing waits for old readers. Otherwise one after the other in `order`, each at
+    the lowest place that is free during the buffer's whole life.
     """
     if sum(buffer.lines for buffer in buffers) <= limit:
         line = 0
@@ -33,7 +38,7 @@ def place(buffers: list[Buffer], limit: int) -> int | None:
             buffer.line, line = line, line + buffer.lines
         return line
     placed: list[Buffer] = []
-    for buffer in sorted(buffers, key=lambda item: (-item.lines, item.start)):
+    for buffer in sorted(buffers, key=order):
         rivals = sorted((other for other in placed if other.overlaps(buffer)), key=lambda item: item.line)
         line = 0
         for other in rivals:

@@ -1,6 +1,7 @@
 """Decides what stays on chip: layouts, lifetimes, spills and row bands."""
 
 import dataclasses
+import math
 
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
 from weft.gen.compiler.lower.arrange import rows_needed
@@ -45,13 +46,15 @@ def fusible(simple: Simplified, step: int) -> bool:
 @dataclasses.dataclass
 class Plan:
     """`resident[tensor]` lies on chip from its producer to its last reader; `spilled[tensor]` is (window, line) in DRAM and
-    passes through alternating row-band buffers in `bands[step, tensor]`; `band_rows[step]` output rows a band. `packed[step]`: first
+    passes through alternating row-band buffers in `bands[step, tensor]`; `band_rows[step]` output rows a band. Tensors of `passing` go from
+    one step to the next band by band and never to DRAM, although they have a place there. `packed[step]`: first
     lines for kernel windows that the step packs, for one band after the other."""
 
     resident: dict[str, Layout]
     spilled: dict[str, tuple[int, int]]
     bands: dict[tuple[int, str], list[Layout]]
     band_rows: dict[int, int]
+    passing: set[str]
     packed: dict[int, list[int]]
     buffers: list[Buffer]
     height: int
@@ -73,7 +76,7 @@ class Planner:
                 root = simple.root[name]
                 self.dies[root] = step
                 if isinstance(node, Conv):
-                    halo = conv_halo(node, simple.tensors[name], simple.tensors[node.output])  # as the node sees its input
+                    halo = conv_halo(node, simple.tensors[root], simple.tensors[node.output])
                     self.halo[root] = self.halo.get(root, Halo()).union(halo)
             if fusible(simple, step - 1):
                 self.born[node.output] = step - 1
@@ -107,56 +110,128 @@ class Planner:
         target, packing = self.simple.tensors[node.output], Packing.of(node)
         return packing.lines(rows, target.shape[1], self.config) if packing.saves(node, target, rows, self.config) else 0
 
+    def _follows(self, step: int, spilled: list[str]) -> bool:
+        """Whether `step` takes its only input, which is spilled, from the step before, row by row, and nobody else does: so the two can
+        take turns, band by band, and the tensor between them need not go to DRAM."""
+        if step < 1 or step in self.separate:
+            return False
+        node, before = self.simple.nodes[step], self.simple.nodes[step - 1]
+        name = before.output
+        if not isinstance(node, Conv) or not isinstance(before, Conv) or name not in spilled or node.inputs != (name,):
+            return False
+        whole = (node.weights.shape[1], *node.stride, *node.padding) == (1, 1, 1, 0, 0, 0, 0)
+        return whole and self.dies[name] == step and name not in self.simple.viewed and name not in self.graph.outputs
+
+    def _chains(self, spilled: list[str]) -> list[range]:
+        """Steps that take turns, band by band; most are alone."""
+        chains: list[range] = []
+        for step in range(len(self.simple.nodes)):
+            if chains and self._follows(step, spilled):
+                chains[-1] = range(chains[-1].start, step + 1)
+            else:
+                chains.append(range(step, step + 1))
+        return chains
+
     def plan(self) -> Plan:
-        """Pack kernel windows where that is worth it and nothing more has to be spilled for it."""
-        self.packs = False
+        """Let steps take turns where that saves DRAM traffic; pack kernel windows where nothing more has to be spilled for it."""
+        steps = range(1, len(self.simple.nodes))
+        self.packs, self.separate = False, set(steps)
         plain = self._plan()
+        self.separate = set()
+        turns = self._plan()
+        self.separate |= {step for step in steps
+                          if self.simple.nodes[step - 1].output in turns.passing and not self._pays(step, plain, turns)}
+        turns = self._plan()
         self.packs = True
         packing = self._plan()
-        return packing if list(packing.spilled) == list(plain.spilled) else plain
+        return packing if list(packing.spilled) == list(turns.spilled) else turns
+
+    def _pays(self, step: int, plain: Plan, turns: Plan) -> bool:
+        """Whether taking turns with the step before saves more DRAM traffic than fetching weights for more bands costs."""
+        def bands(plan: Plan, step: int) -> int:
+            height = self.simple.tensors[self.simple.nodes[step].output].shape[0]
+            return -(-height // plan.band_rows.get(step, height))
+
+        between = self.simple.tensors[self.simple.nodes[step - 1].output]
+        cost = 0
+        for node, index in ((self.simple.nodes[step - 1], step - 1), (self.simple.nodes[step], step)):
+            assert isinstance(node, Conv)
+            size = node.weights.size if node.groups == 1 else len(node.weights) * self.config.lanes
+            cost += (bands(turns, index) - bands(plain, index)) * size
+        return cost < 2 * math.prod(between.shape) * (between.name in plain.spilled)
 
     def _plan(self) -> Plan:
         """Spill as little as needed, largest tensors at the fullest step first."""
         spilled: list[str] = []
         while True:
             resident = {name: self.layout(name) for name in self.born if name not in spilled}
-            buffers = [Buffer(name, layout.lines, self.born[name], self.dies[name]) for name, layout in resident.items()]
+            chain_of = {step: chain for chain in self._chains(spilled) for step in chain}
+            buffers = [Buffer(name, layout.lines, chain_of[self.born[name]].start, chain_of[self.dies[name]].stop - 1)
+                       for name, layout in resident.items()]
             bands, band_rows, stuck = self._bands(spilled, buffers)
             if stuck is None:
-                extra = [Buffer(f"{name}#{step}.{index}", layout.lines, step, step)
-                         for (step, name), layouts in bands.items() for index, layout in enumerate(layouts)]
+                extra = [Buffer(f"{name}#{step}.{index}", layout.lines, chain_of[step].start, chain_of[step].stop - 1)
+                         for (step, name), layouts in bands.items() for index, layout in enumerate(layouts)
+                         if name != self.simple.nodes[step].inputs[0] or not self._follows(step, spilled)]
                 for step, node in enumerate(self.simple.nodes):
                     size = self.simple.tensors[node.output].shape[0]
                     rows = band_rows.get(step, size)
                     if lines := self._packed_lines(step, rows):
-                        extra += [Buffer(f"{PACKED}#{step}.{index}", lines, step, step) for index in range(1 if rows == size else 2)]
-                height = place(buffers + extra, self.limit)
+                        extra += [Buffer(f"{PACKED}#{step}.{index}", lines, chain_of[step].start, chain_of[step].stop - 1)
+                                  for index in range(1 if rows == size else 2)]
+                height = self._place(buffers + extra)
                 if height is not None:
                     return self._finish(resident, spilled, bands, band_rows, buffers, extra, height)
-            spilled.append(self._victim(buffers, stuck))
+            try:
+                spilled.append(self._victim(buffers, stuck))
+            except WeftError:
+                if stuck is None or len(chain_of[stuck]) == 1:
+                    raise
+                self.separate |= set(chain_of[stuck])  # together they do not fit
+
+    def _matmul_cycles(self, name: str) -> int:
+        """A measure of how long the matrix unit reads tensor `name` together with weights."""
+        return sum(int(node.weights[0].size) * math.prod(self.simple.tensors[node.output].shape) for node in self.simple.nodes
+                   if isinstance(node, Conv) and node.groups == 1 and self.simple.root[node.inputs[0]] == name)
+
+    def _place(self, buffers: list[Buffer]) -> int | None:
+        """Give every buffer its lines. What is read together with weights comes first and so lies lowest, far from the bank with weights,
+        if everything fits that way too."""
+        long = {buffer.name: self._matmul_cycles(buffer.name.partition("#")[0]) for buffer in buffers}
+        height = place(buffers, self.limit, lambda buffer: (-long[buffer.name], -buffer.lines, buffer.start))
+        return height if height is not None else place(buffers, self.limit)
 
     def _bands(self, spilled: list[str], buffers: list[Buffer]) -> tuple[dict[tuple[int, str], list[Layout]], dict[int, int], int | None]:
         """Band buffers for each spilled operand of each step, two if it takes several bands; or the step at which not even one row fits."""
         bands: dict[tuple[int, str], list[Layout]] = {}
         rows_of: dict[int, int] = {}
-        for step, node in enumerate(self.simple.nodes):
-            names = [name for name in dict.fromkeys([*(self.simple.root[n] for n in node.inputs), node.output]) if name in spilled]
-            if not names:
+        for chain in self._chains(spilled):
+            operands: list[tuple[int, str]] = []
+            for step in chain:
+                node = self.simple.nodes[step]
+                own = dict.fromkeys([*(self.simple.root[n] for n in node.inputs), node.output])
+                operands += [(step, name) for name in own if name in spilled]
+            if not operands:
                 continue
+            step = chain.start
             free = self.limit - sum(buffer.lines for buffer in buffers if buffer.start <= step <= buffer.end)
-            height = rows = self.simple.tensors[node.output].shape[0]
+            height = rows = self.simple.tensors[self.simple.nodes[step].output].shape[0]
+            # What one step hands to the next lies in one place.
+            held = [(step, name) for step, name in operands if step == chain.start or name == self.simple.nodes[step].output]
 
-            def needed(rows: int, step: int = step, names: list[str] = names, height: int = height) -> int:
+            def needed(rows: int, held: list[tuple[int, str]] = held, chain: range = chain, height: int = height) -> int:
                 copies = 1 if rows == height else 2
-                return copies * (sum(self._band(step, name, rows).lines for name in names) + self._packed_lines(step, rows))
+                return copies * (sum(self._band(step, name, rows).lines for step, name in held)
+                                 + sum(self._packed_lines(step, rows) for step in chain))
 
             # Not all of what is free: fragmentation must not defeat the placement.
             while rows > 1 and needed(rows) > free * 3 // 4:
                 rows = (rows + 1) // 2
             if needed(rows) > free:
                 return bands, rows_of, step
-            rows_of[step] = rows
-            for name in names:
+            for step in chain:
+                rows_of[step] = rows
+            for step, name in operands:
                 bands[step, name] = [self._band(step, name, rows)] * (1 if rows == height else 2)
         return bands, rows_of, None
 
@@ -181,8 +256,14 @@ class Planner:
                 band_rows: dict[int, int], buffers: list[Buffer], extra: list[Buffer], height: int) -> Plan:
         line = {buffer.name: buffer.line for buffer in buffers + extra}
         placed = {name: layout.at(line[name]) for name, layout in resident.items()}
-        placed_bands = {(step, name): [layout.at(line[f"{name}#{step}.{index}"]) for index, layout in enumerate(layouts)]
-                        for (step, name), layouts in bands.items()}
+        placed_bands: dict[tuple[int, str], list[Layout]] = {}
+        passing: set[str] = set()
+        for (step, name), layouts in bands.items():
+            if name == self.simple.nodes[step].inputs[0] and self._follows(step, spilled):
+                passing.add(name)
+                placed_bands[step, name] = placed_bands[step - 1, name]
+            else:
+                placed_bands[step, name] = [layout.at(line[f"{name}#{step}.{index}"]) for index, layout in enumerate(layouts)]
         packed: dict[int, list[int]] = {}
         for buffer in extra:
             if buffer.name.startswith(f"{PACKED}#"):
@@ -195,4 +276,4 @@ class Planner:
             homes[name] = (SPILL_WINDOW, next_line)
             tensor = self.simple.tensors[name]
             next_line += tensor.shape[0] * Layout(tensor, self.config.line_bytes, aligned=True).data_lines
-        return Plan(placed, homes, placed_bands, band_rows, packed, buffers + extra, height, next_line)
+        return Plan(placed, homes, placed_bands, band_rows, passing, packed, buffers + extra, height, next_line)

@@ -23,7 +23,7 @@ from weft.gen.isa import Destination
 
 MOST_RUN = 2  # vectors in which a window row is copied, at most
 AHEAD = 2  # tiles that are copied before the vector unit waits for sums
-WORTH = 0.95  # of the cycles otherwise
+WORTH, WORTH_IN_BANDS = 0.95, 0.75  # of the cycles otherwise, at most; every band begins with copies that nothing hides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Packing:
         folds = lines_for(self.height * self.run, lanes) * groups
         copies = lines_for(self.run, lanes) * self.rows(tile) / tile.rows
         together = pixels_together(node, target, lanes)
-        return max(folds, groups + copies) <= WORTH * max(folds_together(node, together, lanes) / together, 1) * groups
+        worth = WORTH if rows == target.shape[0] else WORTH_IN_BANDS
+        return max(folds, groups + copies) <= worth * max(folds_together(node, together, lanes) / together, 1) * groups
 
     def rows(self, tile: Tile) -> int:
         """Input rows of a tile."""

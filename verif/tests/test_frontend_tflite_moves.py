@@ -132,9 +132,11 @@ def test_bilinear(tmp_path, size, result, mode):
         assert_equal_to_both(maker.save(tmp_path, x, y), samples_of(chance, (1, *size, 3), 50))
 
 
-def test_bilinear_with_fine_fractions_is_refused(tmp_path):
+@pytest.mark.parametrize(("size", "result", "message"), [
+    ((4, 5), (7, 11), "finer than the multipliers' 8 bits"), ((16, 16), (17, 17), "different fractions")])
+def test_bilinear_with_fine_fractions_is_refused(tmp_path, size, result, message):
     maker = TfliteMaker()
-    x, y = maker.tensor((1, 4, 5, 3), *GRID), maker.tensor((1, 7, 11, 3), *GRID)
-    maker.node("RESIZE_BILINEAR", [x, constant(maker, 7, 11)], y, "ResizeBilinearOptions")
-    with pytest.raises(WeftError, match="different fractions"):
+    x, y = maker.tensor((1, *size, 3), *GRID), maker.tensor((1, *result, 3), *GRID)
+    maker.node("RESIZE_BILINEAR", [x, constant(maker, *result)], y, "ResizeBilinearOptions")
+    with pytest.raises(WeftError, match=message):
         load(maker.save(tmp_path, x, y))

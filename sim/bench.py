@@ -1,12 +1,14 @@
-"""`make bench`: measures cycles of networks on configurations and rewrites docs/cycles.md.
+"""`make bench`: measures cycles of networks on configurations and rewrites docs/cycles.md; `--only NAME` just the rows of one network.
 
 Cycles are deterministic, so the table is committed and a change in it is a change in hardware or compiler. Simulator speed
 depends on the computer and is only printed. Networks that are not part of the project are read from $WEFT_MODELS and
 $WEFT_DATA, or ../shared beside the repository; without them the table is left alone.
 """
 
+import argparse
 import dataclasses
 import os
+import runpy
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -23,17 +25,24 @@ from weft.sim.runner import Options, simulate
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "cycles.md"
 CONFIGS = ("mini4", "tiny4", "edge8", "edge16", "edge32")
+PAIR = ("edge8", "edge16")
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network, its samples ("": every int8 value, for a network that takes one), and
-    SCALE-Sim's weight-stationary ideal on 16 x 16 without memory where it is known."""
+    """A network, its samples ("": every int8 value, for a network that takes one), SCALE-Sim's weight-stationary ideal on 16 x 16 without
+    memory where it is known, and the script that writes both files where they are `made`."""
 
     model: str
     inputs: str
     own: bool = False
     ideal16: int | None = None
+    made: str = ""
+    configs: tuple[str, ...] = CONFIGS
+
+    @property
+    def name(self) -> str:
+        return Path(self.model).stem
 
 
 NETWORKS = (
@@ -42,6 +51,9 @@ NETWORKS = (
     Network("mlperf_tiny_ad.tflite", "ad_196.npz", ideal16=48_870),
     Network("mnist8_qop_u8s8.onnx", "mnist_digits28.npz"),
     Network("tflm_hello_world.tflite", ""),
+    Network("mlperf_tiny_kws.tflite", "kws_1000.npz", ideal16=56_698, configs=PAIR),
+    Network("mlperf_tiny_vww.tflite", "vww_9.npz", ideal16=210_567, configs=PAIR),
+    Network("nngen_example.tflite", "nngen_inputs.npz", made="examples/nngen/make_network.py", configs=PAIR),
 )
 
 HEADER = """# Cycles
@@ -49,9 +61,11 @@ HEADER = """# Cycles
 Written by `make bench`; do not edit. Start to interrupt, everything included: instruction fetch, weights and input from DRAM
 (16 bytes a cycle, 64 cycles of latency), output to DRAM. Utilisation is MACs done over MACs possible in those cycles. One sample; every
 output equals the reference engine's. The ideal is SCALE-Sim 3.0.0's for a weight-stationary 16 x 16 array that never waits for memory.
+nngen_example is the example of NNgen's documentation (`examples/nngen`), for which NNgen itself takes 1,788,938 cycles on 36 multipliers:
+23.9 %. The least DRAM traffic is every weight, the input and the output once, a byte each.
 
-| network | configuration | MACs | cycles | utilisation | DRAM read | DRAM written | SCALE-Sim ideal |
-|---|---|---:|---:|---:|---:|---:|---:|
+| network | configuration | MACs | cycles | utilisation | DRAM read | DRAM written | DRAM over least | SCALE-Sim ideal |
+|---|---|---:|---:|---:|---:|---:|---:|---:|
 """
 
 
@@ -62,6 +76,8 @@ def third_party(variable: str, folder: str, name: str) -> Path:
 
 def files(network: Network) -> list[Path]:
     """Model and samples, as far as they are files."""
+    if network.made:
+        return [ROOT / network.made]
     if network.own:
         return [ROOT / network.model, ROOT / network.inputs]
     data = [third_party("WEFT_DATA", "data", network.inputs)] if network.inputs else []
@@ -74,7 +90,10 @@ def run(network: Network, config: str) -> dict[str, Any]:
         folder = Path(name)
         if not network.inputs:
             np.save(folder / "x.npy", np.arange(-128, 128, dtype=np.int8).reshape(256, 1, 1))
-        model, inputs = [*files(network), folder / "x.npy"][:2]
+        if network.made:
+            runpy.run_path(str(ROOT / network.made))["write"](folder)
+        paths = [folder / network.model, folder / network.inputs] if network.made else [*files(network), folder / "x.npy"]
+        model, inputs = paths[:2]
         report = simulate(Config.load(ROOT / "configs" / f"{config}.toml"), model, inputs, folder / "out", Options(samples=1))
     if report["mismatches"]["reference"] is None:
         raise ToolError("the reference engine is missing", where=network.model, why=report["reference"]["note"], fix="run `make setup`")
@@ -84,31 +103,42 @@ def run(network: Network, config: str) -> dict[str, Any]:
 def row(network: Network, config: str, report: dict[str, Any]) -> str:
     ideal = f"{network.ideal16:,}" if network.ideal16 and config == "edge16" else ""
     dram = report["dram_bytes"]
-    return (f"| {Path(network.model).stem} | {config} | {report['macs']:,} | {report['cycles_per_inference']:,.0f} | "
-            f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} | {ideal} |\n")
+    over = sum(dram.values()) / report["dram_least"]
+    return (f"| {network.name} | {config} | {report['macs']:,} | {report['cycles_per_inference']:,.0f} | "
+            f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} | {over:.2f} | {ideal} |\n")
 
 
-def measure(console: Console) -> Iterable[str]:
-    """Rows of the table, as they are measured."""
+def committed() -> dict[tuple[str, str], str]:
+    """Rows of the table as it is, by network and configuration."""
+    rows = [line for line in TABLE.read_text().splitlines(keepends=True) if line.startswith("| ")][1:]
+    return {(cells[1].strip(), cells[2].strip()): line for line in rows if (cells := line.split("|"))}
+
+
+def measure(console: Console, only: str, kept: dict[tuple[str, str], str]) -> Iterable[str]:
+    """Rows of the table, as they are measured; with `only` the rows of other networks are those that are there."""
     for network in NETWORKS:
-        for name in CONFIGS:
+        for name in network.configs:
+            if only and network.name != only:
+                yield kept[network.name, name]
+                continue
             report = run(network, name)
-            console.print(f"{Path(network.model).stem:24} {name:8} "
+            console.print(f"{network.name:24} {name:8} "
                           f"{report['cycles_per_inference']:>12,.0f} cycles  {report['utilization']:>6.1%}  "
                           f"simulated at {report['simulation']['cycles_per_second']:,} cycles/s")
             yield row(network, name, report)
 
 
 def main() -> int:
-    console = Console(highlight=False)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", choices=["", *(network.name for network in NETWORKS)], help="measure this network alone")
+    only, console = parser.parse_args().only, Console(highlight=False)
     missing = [str(path) for network in NETWORKS for path in files(network) if not path.exists()]
     try:
         if missing:
             raise WeftError("networks of the table are missing", where=", ".join(missing),
                             why="a shorter table must not replace the whole one",
                             fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
-        text = HEADER + "".join(measure(console))  # all or nothing
-        TABLE.write_text(text)
+        TABLE.write_text(HEADER + "".join(list(measure(console, only, committed()))))  # all or nothing
     except WeftError as error:
         print(error, file=sys.stderr)
         return error.exit_code

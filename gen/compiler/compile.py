@@ -295,7 +295,9 @@ class Compilation:
         if len(program) >= 1 << isa.PC_BITS:
             raise WeftError(f"program of {len(program)} instructions", why=f"the program counter has {isa.PC_BITS} bits",
                             fix="use a configuration with a larger array")
-        tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | self.dumped
+        # Of what is stored, the network's own tensors: copies that the compiler made have no meaning outside.
+        stored = {name: placed for name, placed in self.dumped.items() if name in self.graph.tensors}
+        tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | stored
         return CompiledNetwork(
             config=config, graph=self.graph, program=program, constants=constants,
             window_bytes=(program_bytes(len(program), config) + len(constants), placed_input.lines * size,

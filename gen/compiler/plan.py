@@ -76,7 +76,7 @@ class Planner:
                 root = simple.root[name]
                 self.dies[root] = step
                 if isinstance(node, Conv):
-                    halo = conv_halo(node, simple.tensors[root], simple.tensors[node.output])
+                    halo = conv_halo(node, simple.tensors[name], simple.tensors[node.output])  # as the node sees its input
                     self.halo[root] = self.halo.get(root, Halo()).union(halo)
             if fusible(simple, step - 1):
                 self.born[node.output] = step - 1

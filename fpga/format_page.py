@@ -1,18 +1,15 @@
 """`make bench`: number formats side by side; rewrites docs/formats.md. `weft formats` shows the same tables."""
 
-import os
 import sys
-from pathlib import Path
 
 from rich.console import Console
 
 from weft.fpga.flow.tools import YOSYS
 from weft.fpga.formats import PERIOD, ROWS, Cost, costs
-from weft.gen.errors import WeftError
 from weft.gen.formats.operand import OPERANDS, OperandPair
+from weft.sim.docs_page import ROOT, rewrite, third_party
 from weft.sim.report.svg import Figure
 
-ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "formats.md"
 CELLS = "sg13g2_stdcell_typ_1p20V_25C.lib"
 Row = tuple[str, ...]
@@ -96,20 +93,17 @@ def markdown(header: Row, rows: list[Row]) -> str:
 
 def main() -> int:
     console = Console(highlight=False)
-    library = Path(os.environ.get("WEFT_LIBERTY") or ROOT.parent / "shared" / "liberty") / CELLS
+    library = third_party("WEFT_LIBERTY", "liberty", CELLS)
     if not library.is_file():
         console.print(f"no {library.name} in $WEFT_LIBERTY or ../shared/liberty: {TABLE.relative_to(ROOT)} is left alone")
         return 0
-    try:
+
+    def text() -> str:
         measured = costs(library, lambda step, done, total: console.print(f"{step} ({done + 1} of {total})"))
-        text = HEADER.format(facts=markdown(FACTS, facts()), figures=markdown(FIGURES, figures(measured)), rows=ROWS, period=PERIOD // 1000,
-                             yosys=YOSYS.version)
-        TABLE.write_text(text)
-    except WeftError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    console.print(f"wrote {TABLE.relative_to(ROOT)}")
-    return 0
+        return HEADER.format(facts=markdown(FACTS, facts()), figures=markdown(FIGURES, figures(measured)), rows=ROWS,
+                             period=PERIOD // 1000, yosys=YOSYS.version)
+
+    return rewrite(TABLE, text, console)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ _ABC = ("strash", "ifraig", "scorr", "dc2", "dch -f", f"map -B 0.9 -D {PERIOD}",
         f"dnsize -D {PERIOD}", "stime -d")  # the last one appends to stats.txt: .., area, delay
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Cost:
     """One element. `luts`: LUT4 + 2 for each CCU2C, as `synth_ecp5 -nodsp` maps it; `luts_small`: without muxes between LUTs and with the

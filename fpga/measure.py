@@ -18,12 +18,11 @@ from weft.fpga.flow.tools import PLACERS, YOSYS
 from weft.fpga.peers import PEERS, Figures
 from weft.fpga.technology.ecp5 import Ecp5
 from weft.gen.config import Config
-from weft.gen.errors import WeftError
 from weft.gen.verilog import convert
 from weft.hdl.matrix.array import SystolicArray
 from weft.hdl.matrix.skew import Skew
+from weft.sim.docs_page import ROOT, rewrite
 
-ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "array.md"
 CONFIG = ROOT / "configs" / "edge8.toml"
 SEEDS = (1, 2, 3)
@@ -127,16 +126,14 @@ def line(row: Figures) -> str:
 
 def main() -> int:
     console = Console(highlight=False)
-    try:
-        text = HEADER.format(yosys=YOSYS.version, nextpnr=PLACERS["ecp5"].version)
-        text += "".join(line(row) for row in (*rows(), *PEERS))  # all or nothing
-        TABLE.write_text(text)
-    except WeftError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    console.print(text, soft_wrap=True)
-    console.print(f"wrote {TABLE.relative_to(ROOT)}")
-    return 0
+
+    def text() -> str:
+        page = HEADER.format(yosys=YOSYS.version, nextpnr=PLACERS["ecp5"].version)
+        page += "".join(line(row) for row in (*rows(), *PEERS))
+        console.print(page, soft_wrap=True)
+        return page
+
+    return rewrite(TABLE, text, console)
 
 
 if __name__ == "__main__":

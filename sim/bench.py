@@ -7,7 +7,6 @@ $WEFT_DATA, or ../shared beside the repository; without them the table is left a
 
 import argparse
 import dataclasses
-import os
 import runpy
 import sys
 import tempfile
@@ -20,9 +19,9 @@ from rich.console import Console
 
 from weft.gen.config import Config
 from weft.gen.errors import ToolError, WeftError
+from weft.sim.docs_page import ROOT, rewrite, third_party
 from weft.sim.runner import Options, simulate
 
-ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "cycles.md"
 CONFIGS = ("mini4", "tiny4", "edge8", "edge16", "edge32")
 PAIR = ("edge8", "edge16")
@@ -69,11 +68,6 @@ nngen_example is the example of NNgen's documentation (`examples/nngen`), for wh
 """
 
 
-def third_party(variable: str, folder: str, name: str) -> Path:
-    """A file that is not part of the project."""
-    return Path(os.environ.get(variable) or ROOT.parent / "shared" / folder) / name
-
-
 def files(network: Network) -> list[Path]:
     """Model and samples, as far as they are files."""
     if network.made:
@@ -103,9 +97,8 @@ def run(network: Network, config: str) -> dict[str, Any]:
 def row(network: Network, config: str, report: dict[str, Any]) -> str:
     ideal = f"{network.ideal16:,}" if network.ideal16 and config == "edge16" else ""
     dram = report["dram_bytes"]
-    over = sum(dram.values()) / report["dram_least"]
     return (f"| {network.name} | {config} | {report['macs']:,} | {report['cycles_per_inference']:,.0f} | "
-            f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} | {over:.2f} | {ideal} |\n")
+            f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} | {report['dram_over_least']:.2f} | {ideal} |\n")
 
 
 def committed() -> dict[tuple[str, str], str]:
@@ -132,18 +125,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", choices=["", *(network.name for network in NETWORKS)], help="measure this network alone")
     only, console = parser.parse_args().only, Console(highlight=False)
-    missing = [str(path) for network in NETWORKS for path in files(network) if not path.exists()]
-    try:
-        if missing:
+
+    def text() -> str:
+        if missing := [str(path) for network in NETWORKS for path in files(network) if not path.exists()]:
             raise WeftError("networks of the table are missing", where=", ".join(missing),
                             why="a shorter table must not replace the whole one",
                             fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
-        TABLE.write_text(HEADER + "".join(list(measure(console, only, committed()))))  # all or nothing
-    except WeftError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    console.print(f"wrote {TABLE.relative_to(ROOT)}")
-    return 0
+        return HEADER + "".join(measure(console, only, committed()))
+
+    return rewrite(TABLE, text, console)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def performance(network: CompiledNetwork, results: list[SampleResult], timing: D
         "macs_per_cycle": config.macs_per_cycle,
         "utilization": network.macs / (median * config.macs_per_cycle),
         "dram_bytes": {"read": read * line, "write": write * line},
-        "dram_least": least_traffic(network.graph),
+        "dram_over_least": (read + write) * line / least_traffic(network.graph),
         "dram": dataclasses.asdict(timing),
         "dram_bandwidth": min(timing.bytes_per_cycle, line),
         "simulation": {"cycles_per_second": round(sum(cycles) / seconds) if seconds else 0, "model_seconds": round(seconds, 3)},

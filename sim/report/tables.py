@@ -30,7 +30,7 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print()
     console.print(f"[bold]{report['model']['name']}[/] on [bold]{report['config']['name']}[/]: [bold]{report['cycles_per_inference']:,}[/] "
                   f"cycles an inference, array busy with MACs [bold]{report['utilization']:.1%}[/], {size(traffic)} of DRAM traffic "
-                  f"({traffic / report['dram_least']:.2f} x weights, input and output), "
+                  f"({report['dram_over_least']:.2f} x weights, input and output), "
                   f"simulated at {si(report['simulation']['cycles_per_second'])} cycles/s", highlight=False, soft_wrap=True)
     colour, mark = ("red", "✗") if not said["good"] else ("green", "✓") if report["reference"]["version"] else ("yellow", "!")
     console.print(f"[{colour}]{mark} {said['text']}[/]: {escape(said['detail'])}", highlight=False, soft_wrap=True)

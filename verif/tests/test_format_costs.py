@@ -1,8 +1,6 @@
 """What `weft formats` and docs/formats.md say, and the limits of the element in FP4."""
 
 import json
-import os
-from pathlib import Path
 
 import pytest
 
@@ -10,8 +8,9 @@ from weft.fpga import format_page, formats
 from weft.gen.cli import main
 from weft.gen.formats.operand import OPERANDS
 from weft.gen.formats.pair import PAIRS, pair
+from weft.sim.docs_page import ROOT, third_party
 
-LIBRARY = Path(os.environ.get("WEFT_LIBERTY") or format_page.ROOT.parent / "shared" / "liberty") / format_page.CELLS
+LIBRARY = third_party("WEFT_LIBERTY", "liberty", format_page.CELLS)
 MADE_UP = [formats.Cost(pair("int8"), 1, 20, 400, 150, 44, (True, True), 6000.0, 3.0),
            formats.Cost(pair("e2m1"), 4, 14, 300, 200, 70, (False, False), 9000.0, 2.5),
            formats.Cost(pair("e2m1"), 1, 13, 76, 41, 25, (False, False))]
@@ -48,7 +47,7 @@ def test_rows_and_plot():
 
 def test_page_is_what_the_code_writes():
     """All of it but the measured figures; and these keep the limits."""
-    text = (format_page.ROOT / "docs" / "formats.md").read_text()
+    text = (ROOT / "docs" / "formats.md").read_text()
     assert format_page.markdown(format_page.FACTS, format_page.facts()) in text
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
     measured = {line[0]: dict(zip(format_page.FIGURES, line, strict=True)) for line in lines if len(line) == len(format_page.FIGURES)}

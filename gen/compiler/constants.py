@@ -6,12 +6,7 @@ import numpy as np
 
 from weft.gen.compiler.layout import lines_for
 from weft.gen.graph import Scale
-from weft.gen.isa import Destination, Rounding
-
-# Byte planes of each field of a parameter set, a line each. The two shifts fit 13 bits.
-PLANES = {Destination.PARAMETER_PRE: 4, Destination.PARAMETER_MULTIPLIER: 4, Destination.PARAMETER_SHIFT: 2}
-
-Fields = tuple[Destination, ...]  # of a parameter set, in the order of `PLANES`
+from weft.gen.isa import Destination, Rounding, Source
 
 
 class Image:
@@ -70,19 +65,43 @@ def weight_tiles(weights: np.ndarray, lanes: int) -> np.ndarray:
     return np.ascontiguousarray(tiles.transpose(0, 2, 3, 4, 1))
 
 
-def varying_fields(scale: Scale) -> Fields:
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A field of parameter sets in DRAM: `planes` lines of one byte a lane, most significant first, as many as the values need; `source`
+    says whether the first of them has a sign."""
+
+    kind: Destination
+    source: Source
+    planes: int
+
+    @classmethod
+    def of(cls, kind: Destination, values: np.ndarray) -> "Field":
+        low, high = int(values.min()), int(values.max())
+        source, bits = (Source.INT8, max(high, ~low).bit_length() + 1) if low < 0 else (Source.UINT8, high.bit_length())
+        return cls(kind, source, max(1, lines_for(bits, 8)))
+
+
+@dataclasses.dataclass(frozen=True)
+class ParameterSets:
+    """Parameter sets of a layer: set by set the planes of each field."""
+
+    fields: tuple[Field, ...]
+    data: bytes
+
+    @property
+    def lines(self) -> int:
+        """Lines of one set."""
+        return sum(field.planes for field in self.fields)
+
+
+def varying_fields(scale: Scale) -> tuple[Destination, ...]:
     """The fields that differ from channel to channel, and always the pre-addend: a bias. What is the same everywhere stands in the
     instruction, and is not fetched."""
     def varies(*members: object) -> bool:
         return any(np.ptp(np.asarray(member)) != 0 for member in members)
     wanted = {Destination.PARAMETER_PRE: True, Destination.PARAMETER_MULTIPLIER: varies(scale.multiplier),
               Destination.PARAMETER_SHIFT: varies(scale.left, scale.right)}
-    return tuple(field for field in PLANES if wanted[field])
-
-
-def set_lines(fields: Fields) -> int:
-    """Lines of one parameter set."""
-    return sum(PLANES[field] for field in fields)
+    return tuple(field for field, needed in wanted.items() if needed)
 
 
 def _planes(values: np.ndarray, count: int) -> np.ndarray:
@@ -91,8 +110,8 @@ def _planes(values: np.ndarray, count: int) -> np.ndarray:
     return raw.transpose(0, 2, 1)[:, 4 - count:]
 
 
-def parameter_sets(scale: Scale, pre: np.ndarray, channels: int, lanes: int) -> bytes:
-    """Parameter sets of a layer, the planes of its `varying_fields`: of pre-addend, multiplier, left << 8 | right."""
+def parameter_sets(scale: Scale, pre: np.ndarray, channels: int, lanes: int) -> ParameterSets:
+    """Parameter sets of a layer with the `varying_fields`: pre-addend, multiplier, left << 8 | right."""
     sets = lines_for(channels, lanes)
 
     def per_lane(values: object) -> np.ndarray:
@@ -103,6 +122,7 @@ def parameter_sets(scale: Scale, pre: np.ndarray, channels: int, lanes: int) -> 
     right = np.broadcast_to(np.asarray(scale.right), channels).copy()
     if scale.rounding is Rounding.DOUBLE and (right < 31).any():
         raise ValueError("DOUBLE needs right shifts of 31 and more")
-    values = {Destination.PARAMETER_PRE: pre, Destination.PARAMETER_MULTIPLIER: scale.multiplier,
-              Destination.PARAMETER_SHIFT: np.broadcast_to(np.asarray(scale.left), channels) << 8 | right}
-    return np.concatenate([_planes(per_lane(values[field]), PLANES[field]) for field in varying_fields(scale)], axis=1).tobytes()
+    values = {Destination.PARAMETER_PRE: per_lane(pre), Destination.PARAMETER_MULTIPLIER: per_lane(scale.multiplier),
+              Destination.PARAMETER_SHIFT: per_lane(np.broadcast_to(np.asarray(scale.left), channels) << 8 | right)}
+    fields = tuple(Field.of(kind, values[kind]) for kind in varying_fields(scale))
+    return ParameterSets(fields, np.concatenate([_planes(values[field.kind], field.planes) for field in fields], axis=1).tobytes())

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from weft.gen.compiler.builder import ProgramBuilder
-from weft.gen.compiler.constants import PLANES, Fields, set_lines, varying_fields
+from weft.gen.compiler.constants import ParameterSets, varying_fields
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.memory import AccumulatorSlots
@@ -201,18 +201,17 @@ class Emitter:
         selects = (scale.pre_select, scale.multiplier_select, scale.left_select, scale.right_select)
         return [Region("parameters", parameter, 1)] * (Select.PARAMETER in selects) + [TABLE] * post.table
 
-    def load_parameters(self, line: int, sets: int, fields: Fields) -> int:
-        """Move `fields` of `sets` parameter sets from scratchpad line `line` (byte planes) into the vector unit; return the first set."""
-        if self._next_set + sets > self.config.vector.parameter_sets:
+    def load_parameters(self, line: int, count: int, sets: ParameterSets) -> int:
+        """Move `count` parameter sets, which begin at scratchpad line `line`, into the vector unit; return the first set."""
+        if self._next_set + count > self.config.vector.parameter_sets:
             self._next_set = 0
-        first, self._next_set = self._next_set, self._next_set + sets
-        size = self.line_bytes
-        pitch, region = set_lines(fields), Region("scratchpad", line, sets * set_lines(fields))
-        for kind in fields:
-            source = Operand(Source.UINT8, line * size, (size, pitch * size), region)
-            target = Operand(kind, first, (0, 1), Region("parameters", first, sets))
-            self.vector((PLANES[kind], sets), source, target, reduce=1, post=PostStage(alu=Alu.CONCATENATE))
-            line += PLANES[kind]
+        first, self._next_set = self._next_set, self._next_set + count
+        size, region = self.line_bytes, Region("scratchpad", line, count * sets.lines)
+        for field in sets.fields:
+            source = Operand(field.source, line * size, (size, sets.lines * size), region)
+            target = Operand(field.kind, first, (0, 1), Region("parameters", first, count))
+            self.vector((field.planes, count), source, target, reduce=1, post=PostStage(alu=Alu.CONCATENATE))
+            line += field.planes
         return first
 
     def accumulators(self, first: int, lines: int, steps: tuple[int, ...], *, write: bool = False) -> Operand:

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from weft.gen.compiler.constants import parameter_sets, split_weights, weight_tiles
+from weft.gen.compiler.constants import Field, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.dependences import DependenceTracker, Region
 from weft.gen.compiler.layout import Halo, Layout
 from weft.gen.compiler.lower.pooling import Span, division, spans
 from weft.gen.compiler.memory import Buffer, ConstantRing, place
 from weft.gen.errors import WeftError
 from weft.gen.graph import Scale, Tensor
-from weft.gen.isa import Rounding, Unit
+from weft.gen.isa import Destination, Rounding, Source, Unit
 
 
 class TestDependences:
@@ -120,9 +120,17 @@ class TestConstants:
 
     def test_parameter_planes_are_most_significant_first(self) -> None:
         scale = Scale(multiplier=np.array([0x01020304, -1]), right=np.array([33, 34]), left=np.array([1, 0]), rounding=Rounding.DOUBLE)
-        data = np.frombuffer(parameter_sets(scale, np.array([5, -2]), 2, 4), dtype=np.uint8).reshape(10, 4)
-        assert data[:4, 0].tolist() == [0, 0, 0, 5] and data[:4, 1].tolist() == [255, 255, 255, 254]
+        sets = parameter_sets(scale, np.array([0x12345678, -2]), 2, 4)
+        data = np.frombuffer(sets.data, dtype=np.uint8).reshape(10, 4)
+        assert [field.planes for field in sets.fields] == [4, 4, 2] and sets.lines == 10
+        assert data[:4, 0].tolist() == [0x12, 0x34, 0x56, 0x78] and data[:4, 1].tolist() == [255, 255, 255, 254]
         assert data[4:8, 0].tolist() == [1, 2, 3, 4] and data[8:10, 0].tolist() == [1, 33]
+
+    @pytest.mark.parametrize(("low", "high", "source", "planes"), [
+        (0, 0, Source.UINT8, 1), (0, 255, Source.UINT8, 1), (0, 256, Source.UINT8, 2), (-1, 127, Source.INT8, 1), (-1, 128, Source.INT8, 2),
+        (-128, 0, Source.INT8, 1), (-129, 0, Source.INT8, 2), (0, (1 << 31) - 1, Source.UINT8, 4), (-(1 << 31), 0, Source.INT8, 4)])
+    def test_a_parameter_has_as_many_planes_as_its_values_need(self, low: int, high: int, source: Source, planes: int) -> None:
+        assert Field.of(Destination.PARAMETER_PRE, np.array([low, high])) == Field(Destination.PARAMETER_PRE, source, planes)
 
 
 class TestPooling:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from weft.gen.compiler.constants import Block, Image, parameter_sets
+from weft.gen.compiler.constants import Block, Image, ParameterSets, parameter_sets
 from weft.gen.compiler.emitter import Emitter, Operand, ScaleStage
 from weft.gen.compiler.layout import Layout
 from weft.gen.graph import Scale
@@ -51,7 +51,7 @@ def stage(scale: Scale) -> ScaleStage:
     return ScaleStage.constant(scale) if is_scalar(scale) else ScaleStage.per_channel(scale)
 
 
-def parameters(scale: Scale, channels: int, lanes: int) -> bytes | None:
+def parameters(scale: Scale, channels: int, lanes: int) -> ParameterSets | None:
     """Parameter sets for `stage(scale)`, or None if it needs none."""
     return None if is_scalar(scale) else parameter_sets(scale, np.asarray(scale.pre), channels, lanes)
 

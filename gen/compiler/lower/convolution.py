@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import parameter_sets, set_lines, split_weights, varying_fields, weight_tiles
+from weft.gen.compiler.constants import ParameterSets, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.columns import merged, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
@@ -138,19 +138,17 @@ class ConvLowering:
         # sum w * (x - z) = sum w * x - z * sum w; padding holds z, so the same constant serves every pixel.
         correction = -source.zero_point * self.node.weights.astype(np.int64).sum(axis=(1, 2, 3))
         pre = np.broadcast_to(np.asarray(self.node.scale.pre, dtype=np.int64), self.channels) + correction
-        sets = np.frombuffer(parameter_sets(self.node.scale, pre, self.channels, self.lanes), dtype=np.uint8)
-        lines = set_lines(varying_fields(self.node.scale))
-        sets = sets.reshape(self.groups, lines * self.lanes)
-        most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // lines))
+        sets = parameter_sets(self.node.scale, pre, self.channels, self.lanes)
+        size = sets.lines * self.lanes
+        most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // sets.lines))
         for first in range(0, self.groups, most):
             groups = range(first, min(first + most, self.groups))
-            yield Step(partial(self._parameters, groups),
-                       [self.context.block(sets[groups.start:groups.stop].tobytes())])
+            yield Step(partial(self._parameters, groups, sets),
+                       [self.context.block(sets.data[groups.start * size:groups.stop * size])])
             yield from self._weights(groups)
 
-    def _parameters(self, groups: range, placed: list[int]) -> None:
-        fields = varying_fields(self.node.scale)
-        self.first_set, self.first_group = self.emitter.load_parameters(placed[0], len(groups), fields), groups.start
+    def _parameters(self, groups: range, sets: ParameterSets, placed: list[int]) -> None:
+        self.first_set, self.first_group = self.emitter.load_parameters(placed[0], len(groups), sets), groups.start
 
     def _weights(self, groups: range) -> Iterator[Step]:
         lines = sum(piece.folds for piece in self.pieces) * self.lanes

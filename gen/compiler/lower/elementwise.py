@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import set_lines, varying_fields
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import TABLE, Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import Layout
@@ -199,12 +198,10 @@ def lower_rescale(context: Context, node: Rescale, band: Band) -> Iterator[Step]
 
     def emit_group(group: int, placed: list[int]) -> None:
         lines = iter(placed)
-        sets = [emitter.load_parameters(next(lines), 1, varying_fields(scale)) if item else 0
-                for scale, item in zip(scales, data, strict=True)]
+        sets = [emitter.load_parameters(next(lines), 1, item) if item else 0 for item in data]
         for sweep in channel_sweeps(band, group, lanes, emitter.slots.lines):
             emit(sweep, sets)
 
     for group in range(-(-channels // lanes)):
-        sizes = [set_lines(varying_fields(scale)) * lanes for scale in scales]
-        blocks = [context.block(item[group * size:(group + 1) * size]) for size, item in zip(sizes, data, strict=True) if item]
+        blocks = [context.block(item.data[group * size:(group + 1) * size]) for item in data if item for size in (item.lines * lanes,)]
         yield Step(partial(emit_group, group), blocks)

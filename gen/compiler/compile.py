@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from weft.gen import isa
+from weft.gen.compiler.constant_channels import without_constant_channels
 from weft.gen.compiler.constants import Block, Image
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.estimate import estimate
@@ -44,8 +45,9 @@ class Compilation:
     """One run of the compiler."""
 
     def __init__(self, graph: Graph, config: Config, dump: bool) -> None:
-        self.graph, self.config, self.dump = graph, config, dump
-        self.simple: Simplified = simplify(graph)
+        self.whole, self.config, self.dump = graph, config, dump
+        self.graph, self.kept = without_constant_channels(graph, config.lanes)
+        self.simple: Simplified = simplify(self.graph)
         self.emitter = Emitter(config)
         self.image = Image(config.line_bytes)
         self.block_limit, self.plan = self._plan()
@@ -299,7 +301,7 @@ class Compilation:
         stored = {name: placed for name, placed in self.dumped.items() if name in self.graph.tensors}
         tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | stored
         return CompiledNetwork(
-            config=config, graph=self.graph, program=program, constants=constants,
+            config=config, graph=self.whole, kept=self.kept, program=program, constants=constants,
             window_bytes=(program_bytes(len(program), config) + len(constants), placed_input.lines * size,
                           sum(placed.lines for placed in self.outputs) * size, self._dump_line * size),
             layers=self._layers(estimate(instructions, config)),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from weft.gen import isa
+from weft.gen.compiler.constant_channels import Kept
 from weft.gen.compiler.layout import Layout
 from weft.gen.config import Config
 from weft.gen.graph import Graph
@@ -66,11 +67,13 @@ class CompiledNetwork:
 
     Windows: 0 program and constants (read), 1 input (read), 2 outputs (write), 3 spilled and dumped tensors (both).
     `layer_of_pc[pc]` is the layer that an instruction works for, -1 for none. `tensors` are those that can be read back after a
-    run: outputs, and with dump=True all that a node produces. `memory_map`: (first layer, last layer, tensor, first line, lines).
+    run: outputs, and with dump=True all that a node produces. `kept`: what is stored of tensors with constant channels. `memory_map`:
+    (first layer, last layer, tensor, first line, lines).
     """
 
     config: Config
     graph: Graph
+    kept: dict[str, Kept]
     program: list[int]
     constants: bytes
     window_bytes: tuple[int, int, int, int]
@@ -108,7 +111,8 @@ class CompiledNetwork:
     def unpack_tensor(self, name: str, windows: dict[int, Any]) -> np.ndarray:
         """A tensor of `tensors`, from the bytes of each window."""
         placed = self.tensors[name]
-        return placed.unpack(windows[placed.window])
+        values = placed.unpack(windows[placed.window])
+        return self.kept[name].whole(values) if name in self.kept else values
 
     @property
     def macs(self) -> int:

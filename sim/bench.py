@@ -60,7 +60,8 @@ HEADER = """# Cycles
 Written by `make bench`; do not edit. Start to interrupt, everything included: instruction fetch, weights and input from DRAM
 (16 bytes a cycle, 64 cycles of latency), output to DRAM. Utilisation is MACs done over MACs possible in those cycles. One sample; every
 output equals the reference engine's. MACs are those of the channels that depend on the input: the compiler leaves out the others, of which
-mlperf_tiny_vww has many (7,489,664 MACs as its file has it). The ideal is SCALE-Sim 3.0.0's for a weight-stationary 16 x 16 array that never waits for memory.
+mlperf_tiny_vww has many (7,489,664 MACs as its file has it). The ideal is SCALE-Sim 3.0.0's for a weight-stationary 16 x 16 array
+that never waits for memory.
 nngen_example is the example of NNgen's documentation (`examples/nngen`), for which NNgen itself takes 1,788,938 cycles on 36 multipliers:
 23.9 %. The least DRAM traffic is every weight of the file, the input and the output once, a byte each.
 

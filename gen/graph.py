@@ -12,6 +12,7 @@ Conventions
 """
 
 import dataclasses
+import enum
 from typing import Any
 
 import numpy as np
@@ -73,9 +74,17 @@ class Conv(Node):
     groups: int = 1
 
 
+class Combine(enum.Enum):
+    """What an `Add` does with its two scaled operands."""
+
+    SUM = "a + b"
+    DIFFERENCE = "a - b"
+    SQUARED_DIFFERENCE = "(a - b) * (a - b)"
+
+
 @dataclasses.dataclass(frozen=True)
 class Add(Node):
-    """y = clip(scale(scale_a(a) + scale_b(b)) + zero_point, low, high). b's shape is a's, or (1, 1, C), or (1, 1, 1)."""
+    """y = clip(scale(combine(scale_a(a), scale_b(b))) + zero_point, low, high). b's shape is a's, or (1, 1, C), or (1, 1, 1)."""
 
     scale_a: Scale
     scale_b: Scale
@@ -83,6 +92,7 @@ class Add(Node):
     zero_point: int
     low: int
     high: int
+    combine: Combine = Combine.SUM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +115,24 @@ class Multiply(Node):
     zero_point: int
     low: int
     high: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Extremum(Node):
+    """The larger of a and b, or with `smallest` the smaller, unchanged. b's shape is a's, or (1, 1, C), or (1, 1, 1)."""
+
+    smallest: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Prelu(Node):
+    """d = x - zero point of x; y = clip(positive(d) + zero_point) where d >= 0, else clip(negative(d * slope) + zero_point). `slope`: an
+    int32 array, one for each channel."""
+
+    slope: np.ndarray
+    positive: Scale
+    negative: Scale
+    zero_point: int
 
 
 @dataclasses.dataclass(frozen=True)

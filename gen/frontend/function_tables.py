@@ -11,6 +11,7 @@ import numpy as np
 from weft.gen.frontend.ends import UNSIGNED_OFFSET
 from weft.gen.frontend.gemmlowp import (
     divide_by_power,
+    inverse_square_root,
     logistic,
     multiply_by_quantized_multiplier,
     multiply_high,
@@ -22,6 +23,7 @@ from weft.gen.graph import Tensor
 
 HELD = range(-128, 128)
 INTEGER_BITS = 4  # of the argument of logistic and tanh
+RSQRT_BITS = 20
 INT16_MIN, INT16_MAX = -(1 << 15), (1 << 15) - 1
 
 
@@ -84,6 +86,32 @@ def leaky_relu_table(x: Tensor, y: Tensor, alpha: float, rounding: str) -> np.nd
     require(alpha >= 0, f"slope {alpha:g} is negative")
     negative = quantize_multiplier(float(np.float32(x.scale) * np.float32(alpha) / np.float32(y.scale)))
     return tabulate(lambda d: multiply_by_quantized_multiplier(d, *(positive if d >= 0 else negative)), x, y)
+
+
+def prelu_table(x: Tensor, y: Tensor, factors: list[float], slope: int) -> np.ndarray:
+    """Two rescalings by `factors`, one for each sign; below zero, of the exact product with an 8-bit slope."""
+    positive, negative = map(quantize_multiplier, factors)
+    return tabulate(lambda d: multiply_by_quantized_multiplier(d, *positive) if d >= 0
+                    else multiply_by_quantized_multiplier(d * slope, *negative), x, y)
+
+
+def rsqrt_table(x: Tensor, y: Tensor) -> np.ndarray:
+    """1 / sqrt(x) in fixed point, with 20 bits more in between; the largest value for 0. Below 0, where the engines stop with an error,
+    the zero point."""
+    factor = float(np.float32(1) / (np.sqrt(np.float32(x.scale)) * np.float32(y.scale)))
+    multiplier, shift = quantize_multiplier(factor)
+
+    def result(difference: int) -> int:
+        if difference <= 0:
+            return 255 if difference == 0 else 0
+        data = multiply_by_quantized_multiplier(1, *_shifted(inverse_square_root(difference), RSQRT_BITS))
+        return multiply_by_quantized_multiplier(data, multiplier, shift - RSQRT_BITS)
+
+    return tabulate(result, x, y)
+
+
+def _shifted(factor: tuple[int, int], bits: int) -> tuple[int, int]:
+    return factor[0], factor[1] + bits
 
 
 def absolute_table(x: Tensor, y: Tensor, rounding: str) -> np.ndarray:

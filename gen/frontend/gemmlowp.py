@@ -10,6 +10,7 @@ EXP_MINUS_EIGHTH, THIRD = 1895147668, 715827883  # exp(-1/8) and 1/3 in Q0.31
 BARREL = {-2: 1672461947, -1: 1302514674, 0: 790015084, 1: 290630308, 2: 39332535, 3: 720401, 4: 242}
 NEWTON_48_17, NEWTON_32_17 = 1515870810, -1010580540  # 48/17 and -32/17 in Q2.29
 Q2_ONE = 1 << 29
+THREE_HALVES, HALF_ROOT_2 = (1 << 28) + (1 << 27), 1518500250  # 3/2 in Q3.28, sqrt(1/2) in Q0.31
 
 
 def multiply_high(a: int, b: int, bits: int = 31) -> int:
@@ -73,6 +74,20 @@ def logistic(a: int, integer_bits: int) -> int:
         return 1 << 30
     positive = _left(_reciprocal(exp_on_negative_values(-abs(a), integer_bits)), 1)
     return positive if a > 0 else ONE - positive
+
+
+def inverse_square_root(value: int) -> tuple[int, int]:
+    """1 / sqrt(value) as multiplier and left shift of `multiply_by_quantized_multiplier`, for value below 2**29: five Newton steps on a
+    number with three integer bits (TFLite's GetInvSqrtQuantizedMultiplierExp)."""
+    if value <= 1:
+        return INT32_MAX, 0
+    pairs = (31 - value.bit_length()) // 2 - 1
+    argument = value << 2 * pairs >> 1
+    half, x = divide_by_power(argument, 1), 1 << 28
+    for _ in range(5):
+        cube = _left(multiply_high(multiply_high(x, x), x), 6)
+        x = _left(multiply_high(THREE_HALVES, x) - multiply_high(half, cube), 3)
+    return multiply_high(x, HALF_ROOT_2), pairs - 11
 
 
 def tanh(a: int, integer_bits: int) -> int:

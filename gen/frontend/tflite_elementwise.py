@@ -14,19 +14,22 @@ from weft.gen.frontend.multiplier import double_scale
 from weft.gen.frontend.refusal import require
 from weft.gen.frontend.softmax_table import exponential_table
 from weft.gen.frontend.tflite_file import FileOperator
-from weft.gen.graph import Add, Multiply, Rescale, Reshape, Scale, Softmax, Table, Tensor
+from weft.gen.graph import Add, Combine, Extremum, Multiply, Prelu, Rescale, Reshape, Scale, Softmax, Table, Tensor
 
 if TYPE_CHECKING:
     from weft.gen.frontend.tflite import TfliteContext
 
 ADD_LEFT_SHIFT = 20  # bits that the reference ADD gains before it rounds
+SQUARE_LEFT_SHIFT = 7  # and SQUARED_DIFFERENCE
 
 
-def _operands(context: "TfliteContext", operator: FileOperator) -> tuple[Tensor, Tensor, np.ndarray | None, Tensor]:
-    """Operands a and b with the larger one first, b's held values if it is a constant, and the output."""
+def _operands(context: "TfliteContext", operator: FileOperator) -> tuple[Tensor, Tensor, np.ndarray | None, Tensor, bool]:
+    """Operands a and b with the larger one first, b's held values if it is a constant, the output, and whether the operator has them in the
+    other order."""
     files = [context.input(operator, position) for position in (0, 1)]
     y = context.activation(context.output(operator))
-    if files[0].data is not None or math.prod(files[0].shape) < math.prod(files[1].shape):
+    swapped = files[0].data is not None or math.prod(files[0].shape) < math.prod(files[1].shape)
+    if swapped:
         files.reverse()
     a, (b, values) = context.activation(files[0]), context.constant_activation(files[1])
     require(a.shape == y.shape, f"shapes {list(files[0].shape)} and {list(files[1].shape)} give {list(context.output(operator).shape)}")
@@ -36,29 +39,78 @@ def _operands(context: "TfliteContext", operator: FileOperator) -> tuple[Tensor,
                 f"constant of shape {list(files[1].shape)} is neither one number nor one for each channel of {list(files[0].shape)}")
     require(b.shape in (y.shape, (1, 1, 1), (1, 1, channels)),
             f"shape {list(files[1].shape)} is neither {list(files[0].shape)} nor one number, nor one for each channel")
-    return a, b, values, y
+    return a, b, values, y, swapped
 
 
 def add(context: "TfliteContext", operator: FileOperator) -> None:
-    """Both operands on a common scale with 20 bits more."""
-    a, b, values, y = _operands(context, operator)
+    """ADD and SUB: both operands on a common scale with 20 bits more."""
+    a, b, values, y, swapped = _operands(context, operator)
+    combine = {"ADD": Combine.SUM, "SUB": Combine.DIFFERENCE}[operator.operator]
     twice = 2 * max(a.scale, b.scale)
     low, high = parts.fused(operator, 0, y)
     scale_a, scale_b = (double_scale(t.scale / twice, -t.zero_point, ADD_LEFT_SHIFT) for t in (a, b))
     scale = double_scale(twice / ((1 << ADD_LEFT_SHIFT) * y.scale))
+    if combine is Combine.DIFFERENCE and swapped:  # b - a: a product changes its sign with the factor, before it is rounded
+        scale = dataclasses.replace(scale, multiplier=-scale.multiplier)
     if values is None:
         context.builder.node(Add(operator.name, operator.operator, (a.name, b.name), y.name, scale_a, scale_b, scale, y.zero_point, low,
-                                 high))
+                                 high, combine))
         return
-    shift = int(scale_b.right) - 31
-    terms = [multiply_by_quantized_multiplier((int(value) - b.zero_point) << ADD_LEFT_SHIFT, int(scale_b.multiplier), -shift)
+    shift, sign = int(scale_b.right) - 31, -1 if combine is Combine.DIFFERENCE else 1
+    terms = [sign * multiply_by_quantized_multiplier((int(value) - b.zero_point) << ADD_LEFT_SHIFT, int(scale_b.multiplier), -shift)
              for value in values]
     second = dataclasses.replace(scale, pre=terms[0] if len(terms) == 1 else np.array(terms, dtype=np.int32))
     context.builder.node(Rescale(operator.name, operator.operator, (a.name,), y.name, scale_a, second, y.zero_point, low, high))
 
 
+def squared_difference(context: "TfliteContext", operator: FileOperator) -> None:
+    """The difference on a common scale with 7 bits more, squared in 32 bits."""
+    a, b, values, y, _ = _operands(context, operator)
+    require(values is None, "a constant operand")
+    twice = 2 * max(a.scale, b.scale)
+    scale_a, scale_b = (double_scale(t.scale / twice, -t.zero_point, SQUARE_LEFT_SHIFT) for t in (a, b))
+    scale = double_scale(twice * twice / float(np.float32(1 << 2 * SQUARE_LEFT_SHIFT) * np.float32(y.scale)))
+    context.builder.node(Add(operator.name, operator.operator, (a.name, b.name), y.name, scale_a, scale_b, scale, y.zero_point, -128, 127,
+                             Combine.SQUARED_DIFFERENCE))
+
+
+def extremum(context: "TfliteContext", operator: FileOperator) -> None:
+    """MAXIMUM and MINIMUM compare stored values."""
+    a, b, values, y, _ = _operands(context, operator)
+    require({(t.scale, t.zero_point) for t in (a, b, y)} == {(y.scale, y.zero_point)}, "operands and output are quantised differently")
+    smallest = operator.operator == "MINIMUM"
+    if values is None:
+        context.builder.node(Extremum(operator.name, operator.operator, (a.name, b.name), y.name, smallest))
+        return
+    require(values.size == 1, "a constant for each channel")
+    low, high = (-128, int(values[0])) if smallest else (int(values[0]), 127)
+    context.builder.node(Rescale(operator.name, operator.operator, (a.name,), y.name, Scale(), Scale(), 0, low, high))
+
+
+def prelu(context: "TfliteContext", operator: FileOperator) -> None:
+    """A slope for each channel, or one for all, which is a table."""
+    x, y = context.activation(context.input(operator, 0)), context.activation(context.output(operator))
+    alpha, values = context.constant_activation(context.input(operator, 1))
+    require(x.shape == y.shape, f"shapes {list(x.shape)} and {list(y.shape)} differ")
+    require(values is not None and values.size in (1, x.shape[2]) and alpha.shape[:2] == (1, 1),
+            "its slopes are not constants, one for each channel or one for all")
+    slope = values.astype(np.int32) - alpha.zero_point  # type: ignore[union-attr]
+    single = np.float32 if context.rounding == "litert" else np.float64
+    factors = [float(single(x.scale) / single(y.scale)), float(single(x.scale) * single(alpha.scale) / single(y.scale))]
+    if slope.size == 1:
+        values = tables.prelu_table(x, y, factors, int(slope[0]))
+        context.builder.node(Table(operator.name, operator.operator, (x.name,), y.name, values))
+        return
+    positive, negative = map(double_scale, factors)
+    context.builder.node(Prelu(operator.name, operator.operator, (x.name,), y.name, slope, positive, negative, y.zero_point))
+
+
+def rsqrt(context: "TfliteContext", operator: FileOperator) -> None:
+    _table(context, operator, tables.rsqrt_table)
+
+
 def mul(context: "TfliteContext", operator: FileOperator) -> None:
-    a, b, values, y = _operands(context, operator)
+    a, b, values, y, _ = _operands(context, operator)
     low, high = parts.fused(operator, 0, y)
     scale = double_scale(float(np.float32(a.scale) * np.float32(b.scale)) / y.scale)
     if values is None:

@@ -11,7 +11,23 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from weft.gen.graph import Add, Arrange, AveragePool, Conv, Graph, MaxPool, Multiply, Node, Rescale, Reshape, Softmax, Table
+from weft.gen.graph import (
+    Add,
+    Arrange,
+    AveragePool,
+    Combine,
+    Conv,
+    Extremum,
+    Graph,
+    MaxPool,
+    Multiply,
+    Node,
+    Prelu,
+    Rescale,
+    Reshape,
+    Softmax,
+    Table,
+)
 from weft.gen.isa import Rounding
 from weft.verif.golden import numerics
 from weft.verif.golden.numerics import Int64
@@ -74,8 +90,24 @@ def _(node: Conv, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
 
 @compute.register
 def _(node: Add, graph: Graph, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int8]:
-    total = numerics.wrap32(numerics.scale(a, node.scale_a) + numerics.scale(b, node.scale_b))
-    return _clip(numerics.scale(total, node.scale), node, node.zero_point)
+    first, second = numerics.scale(a, node.scale_a), numerics.scale(b, node.scale_b)
+    result = numerics.wrap32(first + second if node.combine is Combine.SUM else first - second)
+    if node.combine is Combine.SQUARED_DIFFERENCE:
+        result = np.minimum(result * result, numerics.INT32_MAX)
+    return _clip(numerics.scale(result, node.scale), node, node.zero_point)
+
+
+@compute.register
+def _(node: Extremum, graph: Graph, a: NDArray[np.int8], b: NDArray[np.int8]) -> NDArray[np.int8]:
+    return np.minimum(a, b) if node.smallest else np.maximum(a, b)
+
+
+@compute.register
+def _(node: Prelu, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    difference = x.astype(np.int64) - graph.tensors[node.inputs[0]].zero_point
+    values = np.where(difference < 0, numerics.scale(difference * node.slope, node.negative), numerics.scale(difference, node.positive))
+    held: NDArray[np.int8] = np.clip(values + node.zero_point, -128, 127).astype(np.int8)
+    return held
 
 
 @compute.register

@@ -22,8 +22,9 @@ def build(recipe: dict[str, Any]) -> bytes:
 def _others(draw: Draw, operator: str, place: int, activations: list[Activation], node: Node) -> list[int]:
     """Places of the operands after the first."""
     x = activations[place]
-    if operator in ("ADD", "MUL") and node["kind"] == "activation":
-        return [one_of(draw, [index for index, other in enumerate(activations) if tflite_elementwise.Binary.fits(x, other)])]
+    fits = getattr(OPERATORS[operator], "fits", None)
+    if fits and node.get("kind") == "activation":
+        return [one_of(draw, [index for index, other in enumerate(activations) if fits(x, other)])]
     if operator == "CONCATENATION":
         fitting = [index for index, other in enumerate(activations) if tflite_moves.Concatenation.fits(x, other, node["axis"])]
         return [one_of(draw, fitting) for _ in range(integer(draw, 0, 2))]
@@ -36,7 +37,7 @@ def recipes(draw: Any, nodes: int, first: str = "") -> dict[str, Any]:
     large = nodes == 1 and integer(draw, 0, 7) == 7
     kind = "uint8" if first == "QUANTIZE" and integer(draw, 0, 1) else "int8"
     shape, source = (1, *image(draw, large=large)), grid(draw)
-    source[1] += 128 * (kind == "uint8")
+    source[1] = -128 if first == "RSQRT" else source[1] + 128 * (kind == "uint8")
     seed = integer(draw, 0, 1000)
     recipe: dict[str, Any] = {"format": "tflite", "seed": seed, "input": {"shape": list(shape), "grid": source, "kind": kind}, "nodes": []}
     writer = TfliteWriter(shape, source, kind, seed)

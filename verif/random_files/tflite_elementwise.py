@@ -18,7 +18,7 @@ def is_int8(x: Activation) -> bool:
 
 
 class Binary:
-    """ADD and MUL: with another activation, with itself, with one value for each channel, with a constant."""
+    """ADD, MUL and SUB: with another activation, with itself, with one value for each channel, with a constant."""
 
     takes = staticmethod(is_int8)
 
@@ -42,10 +42,81 @@ class Binary:
             shape = (x.channels,) if node["kind"] == "channels" else (1,)
             second = writer.maker.constant(writer.rng.integers(-128, 128, shape).astype(np.int8), *node["constant"])
             step = node["constant"][0]
-        natural = max(x.grid[0], step) if node["op"] == "ADD" else x.grid[0] * step * 64
+        natural = x.grid[0] * step * 64 if node["op"] == "MUL" else max(x.grid[0], step)
         operands = [second, x.index] if node["swap"] else [x.index, second]
         y = writer.activation(x.shape, [single(natural * node["factor"]), node["zero"]])
         writer.node(node["op"], operands, y, f"{node['op'].capitalize()}Options", fusedActivationFunction=node["activation"])
+
+
+class SquaredDifference(Binary):
+    """Of two activations."""
+
+    @staticmethod
+    def draw(draw: Draw, x: Activation) -> Node:
+        return Binary.draw(draw, x) | {"kind": "activation"}
+
+    @staticmethod
+    def build(writer: TfliteWriter, inputs: list[Activation], node: Node) -> None:
+        x, other = inputs[0], inputs[-1]
+        operands = [other.index, x.index] if node["swap"] else [x.index, other.index]
+        natural = 64 * max(x.grid[0], other.grid[0]) ** 2
+        y = writer.activation(x.shape, [single(natural * node["factor"]), node["zero"]])
+        writer.node(node["op"], operands, y, "SquaredDifferenceOptions")
+
+
+class Extremum:
+    """MAXIMUM and MINIMUM of two activations on one grid, or with a number."""
+
+    takes = staticmethod(is_int8)
+
+    @staticmethod
+    def fits(x: Activation, other: Activation) -> bool:
+        return Binary.fits(x, other) and other.grid == x.grid
+
+    @staticmethod
+    def draw(draw: Draw, x: Activation) -> Node:
+        return {"kind": one_of(draw, ("activation", "number")), "swap": chance(draw), "number": integer(draw, -128, 127)}
+
+    @staticmethod
+    def build(writer: TfliteWriter, inputs: list[Activation], node: Node) -> None:
+        x, second = inputs[0], inputs[-1].index
+        if node["kind"] == "number":
+            second = writer.maker.constant(np.array([node["number"]], np.int8), *x.grid)
+        operands = [second, x.index] if node["swap"] else [x.index, second]
+        writer.node(node["op"], operands, writer.activation(x.shape, x.grid), "MaximumMinimumOptions")
+
+
+class Prelu:
+    """A slope for each channel, or one for all."""
+
+    takes = staticmethod(is_int8)
+
+    @staticmethod
+    def draw(draw: Draw, x: Activation) -> Node:
+        return {"slopes": grid(draw), "one": integer(draw, 0, 3) == 3, "grid": grid_near(draw, x.grid[0])}
+
+    @staticmethod
+    def build(writer: TfliteWriter, inputs: list[Activation], node: Node) -> None:
+        x = inputs[0]
+        shape = (1,) if node["one"] else (x.channels,)
+        slopes = writer.maker.constant(writer.rng.integers(-128, 128, shape).astype(np.int8), *node["slopes"])
+        writer.node("PRELU", [x.index, slopes], writer.activation(x.shape, node["grid"]))
+
+
+class Rsqrt:
+    """The engines stop at a value below zero, so none may be."""
+
+    @staticmethod
+    def takes(x: Activation) -> bool:
+        return is_int8(x) and x.grid[1] == -128
+
+    @staticmethod
+    def draw(draw: Draw, x: Activation) -> Node:
+        return {"grid": grid_near(draw, 1 / (64 * x.grid[0]) ** 0.5 / 64)}
+
+    @staticmethod
+    def build(writer: TfliteWriter, inputs: list[Activation], node: Node) -> None:
+        writer.node("RSQRT", [inputs[0].index], writer.activation(inputs[0].shape, node["grid"]))
 
 
 class Function:
@@ -87,4 +158,6 @@ class Quantize:
 
 
 FUNCTIONS = ("ABS", "ELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "RELU", "RELU6", "SOFTMAX", "TANH")
-OPERATORS: dict[str, Any] = {"ADD": Binary, "MUL": Binary, **dict.fromkeys(FUNCTIONS, Function), "QUANTIZE": Quantize}
+OPERATORS: dict[str, Any] = {
+    "ADD": Binary, "MUL": Binary, "SUB": Binary, "SQUARED_DIFFERENCE": SquaredDifference, "MAXIMUM": Extremum, "MINIMUM": Extremum,
+    "PRELU": Prelu, "RSQRT": Rsqrt, **dict.fromkeys(FUNCTIONS, Function), "QUANTIZE": Quantize}

@@ -1,10 +1,10 @@
-"""Functions of one operand, and sums and products with constants and broadcast operands, against tflite-micro and LiteRT."""
+"""Functions of one operand, and sums, products, differences and extremes of two, against tflite-micro and LiteRT."""
 
 import numpy as np
 import pytest
 
 from weft.gen.frontend import load
-from weft.gen.graph import Multiply, Rescale, Table
+from weft.gen.graph import Add, Extremum, Multiply, Prelu, Rescale, Table
 from weft.verif.oracles import LitertReference, Tflm
 from weft.verif.tests.engines import assert_equal_to, assert_equal_to_both, samples_of
 from weft.verif.tests.tflite_models import TfliteMaker
@@ -36,7 +36,7 @@ def test_function_of_every_value(tmp_path, operator):
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (24,), (1, 1, 1, 24)])
-@pytest.mark.parametrize("operator", ["ADD", "MUL"])
+@pytest.mark.parametrize("operator", ["ADD", "MUL", "SUB"])
 def test_operation_with_a_constant(tmp_path, operator, shape):
     for seed in range(12):
         chance, maker = np.random.default_rng(seed), TfliteMaker()
@@ -50,7 +50,7 @@ def test_operation_with_a_constant(tmp_path, operator, shape):
 
 
 @pytest.mark.parametrize("broadcast", [False, True])
-@pytest.mark.parametrize("operator", ["ADD", "MUL"])
+@pytest.mark.parametrize("operator", ["ADD", "MUL", "SUB", "SQUARED_DIFFERENCE"])
 def test_operation_of_two_activations(tmp_path, operator, broadcast):
     """The second one is a function of the first, or its mean, as squeeze-and-excitation has it."""
     for seed in range(12):
@@ -62,7 +62,49 @@ def test_operation_of_two_activations(tmp_path, operator, broadcast):
             maker.node("MEAN", [x, maker.constant(np.array([1, 2], np.int32))], other, "ReducerOptions", keepDims=True)
         else:
             maker.node("HARD_SWISH", [x], other)
-        maker.node(operator, [x, other] if seed % 2 else [other, x], y, f"{operator.capitalize()}Options")
+        options = "SquaredDifferenceOptions" if operator == "SQUARED_DIFFERENCE" else f"{operator.capitalize()}Options"
+        maker.node(operator, [x, other] if seed % 2 else [other, x], y, options)
         path = maker.save(tmp_path, x, y, other)
         assert_equal_to_both(path, samples_of(chance, (1, 4, 5, 24), 10))
-        assert operator == "ADD" or isinstance(load(path).nodes[1], Multiply)
+        assert isinstance(load(path).nodes[1], Multiply if operator == "MUL" else Add)
+
+
+@pytest.mark.parametrize("second", ["activation", "channels", "number"])
+@pytest.mark.parametrize("operator", ["MAXIMUM", "MINIMUM"])
+def test_larger_or_smaller(tmp_path, operator, second):
+    for seed in range(6):
+        chance, maker = np.random.default_rng(seed), TfliteMaker()
+        grid = random_grid(chance, seed)
+        x, y = (maker.tensor((1, 4, 5, 24), *grid) for _ in range(2))
+        if second == "number":
+            other = maker.constant(chance.integers(-128, 128, (1,)).astype(np.int8), *grid)
+        else:
+            other = maker.tensor((1, 1, 1, 24) if second == "channels" else (1, 4, 5, 24), *grid)
+            source = [x, maker.constant(np.array([1, 2], np.int32))] if second == "channels" else [x]
+            name, options = ("MEAN", ("ReducerOptions",)) if second == "channels" else ("HARD_SWISH", ())
+            maker.node(name, source, other, *options, **({"keepDims": True} if options else {}))
+        maker.node(operator, [x, other] if seed % 2 else [other, x], y, "MaximumMinimumOptions")
+        path = maker.save(tmp_path, x, y)
+        assert_equal_to_both(path, samples_of(chance, (1, 4, 5, 24), 10))
+        assert isinstance(load(path).nodes[-1], Rescale if second == "number" else Extremum)
+
+
+@pytest.mark.parametrize("shape", [(1,), (24,), (1, 1, 24)])
+def test_prelu(tmp_path, shape):
+    for seed in range(12):
+        chance, maker = np.random.default_rng(seed), TfliteMaker()
+        x, y = (maker.tensor((1, 4, 5, 24), *random_grid(chance, seed)) for _ in range(2))
+        slopes = maker.constant(chance.integers(-128, 128, shape).astype(np.int8), *random_grid(chance, seed))
+        path = maker.save(tmp_path, x, maker.node("PRELU", [x, slopes], y))
+        assert_equal_to_both(path, samples_of(chance, (1, 4, 5, 24), 10))
+        assert isinstance(load(path).nodes[0], Table if shape == (1,) else Prelu)
+
+
+def test_rsqrt_of_every_value(tmp_path):
+    """Both engines stop at a value below zero."""
+    for seed in range(30):
+        chance, maker = np.random.default_rng(seed), TfliteMaker()
+        scale, zero = random_grid(chance, seed)
+        x, y = maker.tensor((1, 256), scale, zero), maker.tensor((1, 256), *random_grid(chance, seed))
+        path = maker.save(tmp_path, x, maker.node("RSQRT", [x], y))
+        assert_equal_to_both(path, np.maximum(EVERY, zero).astype(np.int8)[None, None])

@@ -6,17 +6,39 @@ from typing import Any
 from weft.gen.compiler.lower.arrange import lower_arrange
 from weft.gen.compiler.lower.choice import lower_conv
 from weft.gen.compiler.lower.context import Band, Context
-from weft.gen.compiler.lower.elementwise import lower_add, lower_multiply, lower_rescale, lower_table
+from weft.gen.compiler.lower.elementwise import (
+    lower_add,
+    lower_extremum,
+    lower_multiply,
+    lower_prelu,
+    lower_rescale,
+    lower_table,
+)
 from weft.gen.compiler.lower.pooling import lower_average_pool, lower_max_pool
 from weft.gen.compiler.lower.softmax import lower_softmax
 from weft.gen.compiler.steps import Step
-from weft.gen.graph import Add, Arrange, AveragePool, Conv, MaxPool, Multiply, Node, Rescale, Softmax, Table
+from weft.gen.graph import (
+    Add,
+    Arrange,
+    AveragePool,
+    Conv,
+    Extremum,
+    MaxPool,
+    Multiply,
+    Node,
+    Prelu,
+    Rescale,
+    Softmax,
+    Table,
+)
 
 LOWERINGS: dict[type[Node], Callable[[Context, Any, Band], Iterator[Step]]] = {
     Conv: lower_conv,
     Add: lower_add,
     Arrange: lower_arrange,
+    Extremum: lower_extremum,
     Multiply: lower_multiply,
+    Prelu: lower_prelu,
     Rescale: lower_rescale,
     Table: lower_table,
     MaxPool: lower_max_pool,

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from weft.gen.compiler.constants import parameter_sets
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import TABLE, Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import Layout
@@ -20,7 +21,7 @@ from weft.gen.compiler.lower.context import (
     stage,
 )
 from weft.gen.compiler.steps import Step
-from weft.gen.graph import Add, Multiply, Rescale, Scale, Table
+from weft.gen.graph import Add, Combine, Extremum, Multiply, Prelu, Rescale, Scale, Table
 from weft.gen.isa import Alu, Destination, Select, Source
 
 
@@ -104,7 +105,7 @@ def operand_sweeps(band: Band, lanes: int, most: int) -> Iterator[Sweep]:
 
 def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, slot: int | None = None) -> None:
     """acc = scale_a(a); acc += scale_b(b); y = clip(scale(acc) + zero_point): three passes over the vectors of `sweep`, through
-    accumulator lines from `slot` (default: the next free ones)."""
+    accumulator lines from `slot` (default: the next free ones). A difference begins with b; a square is one pass more."""
     emitter = context.emitter
     a, b = band.inputs
     if slot is None:
@@ -112,8 +113,14 @@ def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, slot: int |
     counts, steps = (sweep.vectors, sweep.rows), (1, sweep.vectors)
     partial = emitter.accumulators(slot, sweep.lines, steps)
     store = emitter.accumulators(slot, sweep.lines, steps, write=True)
-    emitter.vector(counts, operand(a, sweep), store, scale=stage(node.scale_a))
-    emitter.vector(counts, operand(b, sweep), store, b=partial, scale=stage(node.scale_b), post=PostStage(alu=Alu.ADD))
+    terms, alu = [(a, node.scale_a), (b, node.scale_b)], Alu.ADD
+    if node.combine is not Combine.SUM:
+        terms, alu = terms[::-1], Alu.SUBTRACT
+    (first, scale_first), (second, scale_second) = terms
+    emitter.vector(counts, operand(first, sweep), store, scale=stage(scale_first))
+    emitter.vector(counts, operand(second, sweep), store, b=partial, scale=stage(scale_second), post=PostStage(alu=alu))
+    if node.combine is Combine.SQUARED_DIFFERENCE:
+        emitter.vector(counts, partial, store, b=partial, scale=ScaleStage(multiplier_select=Select.OPERAND_B))
     emitter.vector(counts, partial, sweep.destination(band.output), scale=stage(node.scale), lanes=sweep.lanes,
                    post=PostStage(node.zero_point, node.low, node.high))
 
@@ -144,6 +151,46 @@ def lower_multiply(context: Context, node: Multiply, band: Band) -> Iterator[Ste
 
     for sweep in operand_sweeps(band, context.lanes, emitter.slots.lines):
         yield Step(partial(emit, sweep))
+
+
+def lower_extremum(context: Context, node: Extremum, band: Band) -> Iterator[Step]:
+    """One pass: both operands are on one grid."""
+    a, b = band.inputs
+    post = PostStage(alu=Alu.MINIMUM if node.smallest else Alu.MAXIMUM)
+
+    def emit(sweep: Sweep, _: list[int]) -> None:
+        context.emitter.vector((sweep.vectors, sweep.rows), operand(a, sweep), sweep.destination(band.output), b=operand(b, sweep),
+                               post=post, lanes=sweep.lanes)
+
+    for sweep in operand_sweeps(band, context.lanes, context.emitter.slots.lines):
+        yield Step(partial(emit, sweep))
+
+
+def lower_prelu(context: Context, node: Prelu, band: Band) -> Iterator[Step]:
+    """low = min(d, 0); low *= slope; low = negative(low); high = max(d, 0); y = clip(positive(high) + low + zero_point): one of the two
+    is 0."""
+    emitter, lanes, source = context.emitter, context.lanes, band.inputs[0]
+    channels = band.output.tensor.shape[2]
+    slope, difference = Scale(multiplier=node.slope), ScaleStage(pre=-source.tensor.zero_point)
+    sets = parameter_sets(slope, np.asarray(0), channels, lanes)
+    most = emitter.slots.lines // 2
+
+    def emit(group: int, placed: list[int]) -> None:
+        first = emitter.load_parameters(placed[0], 1, sets)
+        for sweep in channel_sweeps(band, group, lanes, most):
+            slot, counts, steps = emitter.slots.next(), (sweep.vectors, sweep.rows), (1, sweep.vectors)
+            (low, write_low), (high, write_high) = (
+                [emitter.accumulators(line, sweep.lines, steps, write=write) for write in (False, True)] for line in (slot, slot + most))
+            emitter.vector(counts, sweep.source(source), write_low, scale=difference, post=PostStage(high=0))
+            emitter.vector(counts, low, write_low, scale=ScaleStage.per_channel(slope), parameter=first)
+            emitter.vector(counts, low, write_low, scale=stage(node.negative))
+            emitter.vector(counts, sweep.source(source), write_high, scale=difference, post=PostStage(low=0))
+            emitter.vector(counts, high, sweep.destination(band.output), b=low, scale=stage(node.positive), lanes=sweep.lanes,
+                           post=PostStage(node.zero_point, -128, 127, Alu.ADD))
+
+    size = sets.lines * lanes
+    for group in range(-(-channels // lanes)):
+        yield Step(partial(emit, group), [context.block(sets.data[group * size:(group + 1) * size])])
 
 
 def lower_table(context: Context, node: Table, band: Band) -> Iterator[Step]:

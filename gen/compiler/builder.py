@@ -31,7 +31,7 @@ class ProgramBuilder:
         self.layer = -1
         self._tracker = DependenceTracker()
         self._written: list[Region] = []  # by the last VECTOR
-        self._configured: dict[tuple[str, int], dict[str, int]] = {}
+        self._configured: dict[tuple[str, int], tuple[dict[str, int], set[str]]] = {}  # the last values, and which of them may still change
 
     @contextlib.contextmanager
     def layer_of(self, layer: int) -> Iterator[None]:
@@ -40,12 +40,21 @@ class ProgramBuilder:
         yield
         self.layer = before
 
-    def configure(self, name: str, **values: int) -> None:
-        """A set-up instruction, unless the unit's state is the same already. VECTOR_STRIDE has one state per operand."""
-        key = (name, values.get("operand", 0))
-        if self._configured.get(key) != values:
-            self._configured[key] = values
-            self.instructions.append(Emitted(name, values, self.layer))
+    def configure(self, name: str, **values: int | None) -> None:
+        """A set-up instruction, unless the unit's state is the same already. VECTOR_STRIDE has one state per operand.
+
+        A field that does not matter is None. It takes the value of the state that is there, or of the next `configure` that needs one.
+        """
+        key = (name, values.get("operand") or 0)
+        state, open_fields = self._configured.get(key, ({}, set()))
+        given = {field: value for field, value in values.items() if value is not None}
+        if state and all(field in open_fields or state[field] == value for field, value in given.items()):
+            state.update(given)
+            open_fields.difference_update(given)
+            return
+        state = {field: 0 if value is None else value for field, value in values.items()}
+        self._configured[key] = state, set(values) - set(given)
+        self.instructions.append(Emitted(name, state, self.layer))
 
     def run(self, name: str, *, reads: list[Region], writes: list[Region], **values: int) -> None:
         """An instruction that touches memory; `reads` and `writes` are all the lines that it may touch."""

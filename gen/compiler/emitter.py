@@ -102,8 +102,10 @@ class Emitter:
     def load(self, window: int, dram_line: int, line: int, length: int, *, rows: int = 1, dram_stride: int = 0, stride: int = 0,
              before: int = 0, after: int = 0, value: int = 0, dram: Region | None = None) -> None:
         """LOAD with its shape. `dram` defaults to nothing: constants and inputs are never written by the program."""
-        self.builder.configure("LOAD_SHAPE", rows=rows, dram_stride=dram_stride, scratchpad_stride=stride,
-                               pad_before=before, pad_after=after, pad_value=value)
+        many = rows > 1
+        self.builder.configure("LOAD_SHAPE", rows=rows, dram_stride=dram_stride if many and length else None,
+                               scratchpad_stride=stride if many else None, pad_before=before, pad_after=after,
+                               pad_value=value if before or after else None)
         span = (rows - 1) * stride + before + length + after
         self.builder.run("LOAD", window=window, dram_line=dram_line, scratchpad_line=line, length=length,
                          reads=[dram] if dram else [], writes=[Region("scratchpad", line, span)])
@@ -111,7 +113,8 @@ class Emitter:
     def store(self, window: int, dram_line: int, line: int, length: int, *, rows: int = 1, dram_stride: int = 0,
               stride: int = 0) -> None:
         """STORE with its shape."""
-        self.builder.configure("STORE_SHAPE", rows=rows, dram_stride=dram_stride, scratchpad_stride=stride)
+        self.builder.configure("STORE_SHAPE", rows=rows, dram_stride=dram_stride if rows > 1 else None,
+                               scratchpad_stride=stride if rows > 1 else None)
         self.builder.run("STORE", window=window, dram_line=dram_line, scratchpad_line=line, length=length,
                          reads=[Region("scratchpad", line, (rows - 1) * stride + length)],
                          writes=[Region(f"window{window}", dram_line, (rows - 1) * dram_stride + length)])
@@ -139,11 +142,15 @@ class Emitter:
         if not layout.halo:
             return
         first, side = layout.row_line(layout.first_row), layout.right_lines + layout.left_lines
-        self.fill(base, first - base, value)
+        end = layout.row_line(layout.first_row + layout.rows - 1) + layout.data_lines
         if side:
             self.fill(first + layout.data_lines, side, value, rows=layout.rows - 1, stride=layout.row_lines)
-        end = layout.row_line(layout.first_row + layout.rows - 1) + layout.data_lines
-        self.fill(end, base + layout.body_lines - end, value)
+        above, below = first - base, base + layout.body_lines - end
+        if above == below <= 255:
+            self.fill(base, above, value, rows=2, stride=end - base)
+            return
+        self.fill(base, above, value)
+        self.fill(end, below, value)
 
     def load_rows(self, layout: Layout, first: int, last: int, window: int, dram_line: int) -> None:
         """Fetch rows first .. last of a tensor whose rows lie line-aligned in DRAM, with their side padding."""
@@ -168,8 +175,10 @@ class Emitter:
                stream: Stream | None = None) -> None:
         """MATMUL, or DEPTHWISE for a `stream`, with its shape; every loop is (count, stride in bytes). The weights' lines are added to
         `reads`."""
-        self.builder.configure("MATRIX_SHAPE", x_count=x[0], x_stride=x[1], y_count=y[0], y_stride=y[1], inner_count=inner[0],
-                               inner_stride=inner[1], outer_count=outer[0], outer_stride=outer[1])
+        loops = {"x": x, "y": y, "inner": inner, "outer": outer}
+        counts = {f"{name}_count": count for name, (count, _) in loops.items()}
+        self.builder.configure("MATRIX_SHAPE", **counts, **{f"{name}_stride": stride if count > 1 else None
+                                                            for name, (count, stride) in loops.items()})
         tiles = Region("scratchpad", weight_line, inner[0] * outer[0] * self.lanes)
         own = {name: int(value) for name, value in dataclasses.asdict(stream).items()} if stream else {}
         self.builder.run("DEPTHWISE" if stream else "MATMUL", activation=activation, weight_line=weight_line, accumulator=accumulator,
@@ -183,11 +192,13 @@ class Emitter:
         full = counts + (1,) * (4 - len(counts))
         self.builder.configure("VECTOR_LOOP", count_0=full[0], count_1=full[1], count_2=full[2], count_3=full[3], reduce=reduce)
         for index, operand in enumerate((a, b, destination)):
-            # The step of a level that runs once does not matter: zero keeps set-ups equal.
-            steps = [step if count > 1 else 0 for step, count in zip(operand.steps + (0,) * 4, full, strict=False)]
+            steps = [step if count > 1 and operand is not NOTHING else None
+                     for step, count in zip(operand.steps + (0,) * 4, full, strict=False)]
             self.builder.configure("VECTOR_STRIDE", operand=index, stride_0=steps[0], stride_1=steps[1], stride_2=steps[2],
                                    stride_3=steps[3])
-        self.builder.configure("VECTOR_SCALE", **dataclasses.asdict(scale))
+        constants = {field: None if getattr(scale, f"{field}_select") else int(getattr(scale, field))
+                     for field in ("pre", "multiplier", "left", "right")}
+        self.builder.configure("VECTOR_SCALE", **dataclasses.asdict(scale) | constants)
         self.builder.configure("VECTOR_POST", **dataclasses.asdict(post))
         self.builder.run(
             "VECTOR", a=a.address, a_source=a.kind, b=b.address, b_source=b.kind, destination=destination.address,

@@ -19,6 +19,7 @@ from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
 
+EPILOGUE_TILES = 4  # that an addition follows together
 MOST_FOLDS = 255  # what the fold counters of MATRIX_SHAPE hold
 TRANSFER = 256  # lines of weights that make a DMA transfer worth its latency
 FIRST_FOLDS = 10  # that the first MATMUL of a network waits for, if weights arrive no faster than the array takes them
@@ -96,7 +97,8 @@ class Tile:
     columns: int
 
 
-# Called with a finished tile, its output group, and its accumulator lines, which are free by then.
+# Called with one finished tile or some that lie below each other as one, the output group, and the accumulator lines of the last, which are
+# free by then.
 Epilogue = Callable[[Tile, int, int], None]
 
 
@@ -175,7 +177,7 @@ class ConvLowering:
                 for part, piece in enumerate(self.pieces):
                     self._matmul(piece, group, tile, slot, part > 0, weights)
                     weights += piece.folds * self.lanes
-                self._requantise(group, tile, slot)
+                self._finish(group, number, slot)
 
     def _piece(self, group: int, tile: Tile, slot: list[int], index: int, placed: list[int]) -> None:
         """One of several blocks of weights that a tile needs one after the other."""
@@ -184,7 +186,7 @@ class ConvLowering:
             slot.append(self._slot(tile))
         self._matmul(self.pieces[index], group, tile, slot[0], index > 0, placed[0])
         if index == len(self.pieces) - 1:
-            self._requantise(group, tile, slot[0])
+            self._finish(group, self.tiles.index(tile), slot[0])
 
     def _ready(self, number: int) -> None:
         """Before the first MATMUL of tile `number`."""
@@ -212,6 +214,19 @@ class ConvLowering:
         """The accumulators of a tile, columns and rows."""
         return self.emitter.accumulators(slot, tile.rows * tile.columns, (1, tile.columns))
 
+    def _finish(self, group: int, number: int, slot: int) -> None:
+        """After the last MATMUL of tile `number`. What follows a tile takes several VECTORs, each with a set-up of its own, so it follows
+        several tiles at a time where an accumulator slot holds them."""
+        tile = self.tiles[number]
+        self._requantise(group, tile, slot)
+        if not self.epilogue:
+            return
+        whole_rows = tile.columns == self.band.output.tensor.shape[1]
+        together = max(1, min(EPILOGUE_TILES, self.emitter.slots.lines // (self.tiles[0].rows * tile.columns))) if whole_rows else 1
+        if (number + 1) % together == 0 or number + 1 == len(self.tiles):
+            some = self.tiles[number - number % together:number + 1]
+            self.epilogue(dataclasses.replace(some[0], rows=sum(each.rows for each in some)), group, slot)
+
     def _requantise(self, group: int, tile: Tile, slot: int) -> None:
         node, target = self.node, self.band.output
         self.emitter.vector(
@@ -221,5 +236,3 @@ class ConvLowering:
             scale=ScaleStage.per_channel(node.scale), post=PostStage(node.zero_point, node.low, node.high),
             lanes=min(self.lanes, self.channels - group * self.lanes),
             parameter=self.first_set + group - self.first_group)
-        if self.epilogue:
-            self.epilogue(tile, group, slot)

@@ -18,11 +18,14 @@ from weft.gen.compiler.steps import Step
 from weft.gen.graph import Softmax
 from weft.gen.isa import Alu, Destination, Rounding, Select, Source
 
+ENTRIES = 256  # of the table of exponentials
 SUM_INTEGER_BITS = 12  # TFLite accumulates exponentials in Q12.19
 NEWTON_48_17, NEWTON_32_17 = 1515870810, 1010580540  # Q2.29
 Q2_ONE = 1 << 29
 # gemmlowp's SaturatingRoundingDoublingHighMul: ties towards plus infinity, also of negative products.
 MULTIPLY_HIGH = ScaleStage(right=31, rounding=Rounding.HALF_UP, multiplier_select=Select.OPERAND_B)
+# Its opposite, where one operand stands negated and their product is positive: ties then go away from zero.
+NEGATIVE_HIGH = ScaleStage(right=31, rounding=Rounding.HALF_AWAY, multiplier_select=Select.OPERAND_B)
 
 
 class SoftmaxLowering:
@@ -33,8 +36,10 @@ class SoftmaxLowering:
         self.channels = band.output.tensor.shape[2]
         names = ("maximum", "sum", "zeros", "half", "x", "y", "shift", "vector")
         self.names = {name: index for index, name in enumerate(names)}
-        table = np.ascontiguousarray(node.exponentials.astype("<i4")).tobytes()
-        self.table: Block = context.block(table)
+        # Entries 1 .. 255 belong to differences -255 .. -1 and do not fall: the zeros among them come first, and need no constants.
+        self.first = 1 + int((node.exponentials[1:] == 0).sum())
+        table = np.roll(node.exponentials, -self.first)[:ENTRIES + 1 - self.first]
+        self.table: Block = context.block(np.ascontiguousarray(table.astype("<i4")).tobytes())
         self.slot = 0
 
     def _line(self, name: str) -> int:
@@ -50,8 +55,10 @@ class SoftmaxLowering:
 
     def load_table(self, placed: list[int]) -> None:
         line, size = placed[0], self.emitter.line_bytes
-        source = Operand(Source.SPLAT_INT32, line * size, (4,), Region("scratchpad", line, -(-1024 // size)))
-        self.emitter.vector((256,), source, Operand(Destination.TABLE, 0, (1,), TABLE))
+        source = Operand(Source.SPLAT_INT32, line * size, (4,), Region("scratchpad", line, self.table.lines))
+        self.emitter.vector((ENTRIES + 1 - self.first,), source, Operand(Destination.TABLE, self.first, (1,), TABLE))
+        if self.first > 1:
+            self.emitter.vector((self.first - 1,), NOTHING, Operand(Destination.TABLE, 1, (1,), TABLE))
 
     def row(self, y: int, x: int, _: list[int]) -> None:
         """All channels of one pixel."""
@@ -88,14 +95,13 @@ class SoftmaxLowering:
     def _reciprocal(self) -> None:
         """x = 1 / normalised sum in Q0.31; shift = what the product with an exponential must be divided by."""
         self._op("zeros", "sum", post=PostStage(alu=Alu.LEADING_ZEROS))
-        # 1 + f with f in [0, 1): drop the leading one, keep f as Q0.31; half = (f + 1) / 2.
+        # 1 + f with f in [0, 1): drop the leading one, keep f as Q0.31; half = -(f + 1) / 2: halving -f upwards is halving f downwards.
         self._op("y", "sum", "zeros", scale=ScaleStage(left_select=Select.OPERAND_B), post=PostStage(post=-(1 << 31)))
-        self._op("half", "y", scale=ScaleStage(right=1), post=PostStage(post=1 << 30))
-        constant = ScaleStage(multiplier=-NEWTON_32_17, right=31, rounding=Rounding.HALF_UP)
+        self._op("half", "y", scale=ScaleStage(multiplier=-1, right=1, rounding=Rounding.HALF_UP), post=PostStage(post=-(1 << 30)))
+        constant = ScaleStage(multiplier=NEWTON_32_17, right=31, rounding=Rounding.HALF_UP)
         self._op("x", "half", scale=constant, post=PostStage(post=NEWTON_48_17))
         for _ in range(3):
-            self._op("y", "half", "x", scale=MULTIPLY_HIGH)
-            self._op("y", "y", scale=ScaleStage(multiplier=-1), post=PostStage(post=Q2_ONE))  # 1 - y
+            self._op("y", "half", "x", scale=NEGATIVE_HIGH, post=PostStage(post=Q2_ONE))  # 1 - the product of two positive numbers
             self._op("y", "x", "y", scale=MULTIPLY_HIGH)
             self._op("x", "y", "x", scale=ScaleStage(left=2), post=PostStage(alu=Alu.ADD))
         self._op("x", "x", scale=ScaleStage(multiplier=2))  # Q1.30 to Q0.31; saturates, a left shift would wrap

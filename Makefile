@@ -57,6 +57,7 @@ lint: $(READY)   ## ruff and mypy
 
 bench: $(READY)   ## measure cycles, simulator speed and arrays and number formats on an FPGA; rewrites docs/{cycles,array,formats}.md
 	$(BIN)/python -m weft.sim.bench $(ARGS)
+	$(BIN)/python -m weft.sim.speed
 	$(BIN)/python -m weft.fpga.measure
 	$(BIN)/python -m weft.fpga.format_page
 

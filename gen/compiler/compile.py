@@ -19,6 +19,7 @@ from weft.gen.compiler.lower.choice import conv_tiles, lower_conv
 from weft.gen.compiler.lower.context import Band
 from weft.gen.compiler.lower.convolution import Epilogue, Tile
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
+from weft.gen.compiler.lower.resident import ResidentSets, fits
 from weft.gen.compiler.memory import ConstantRing, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
 from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible, input_rows
@@ -52,6 +53,8 @@ class Compilation:
         self.image = Image(config.line_bytes)
         self.block_limit, self.plan = self._plan()
         self.context = Context(self.emitter, self.image, self.block_limit)
+        if fits(self.simple.nodes, config, self.block_limit):
+            self.context.resident = ResidentSets(self.emitter)
         self.outputs = self._place_outputs()
         self.dumped: dict[str, Placed] = {}
         self._dump_line = self.plan.spill_lines
@@ -242,6 +245,8 @@ class Compilation:
     # -- emission ---------------------------------------------------------------------------------------
     def emit(self) -> CompiledNetwork:
         steps = self._steps()
+        if self.context.resident:
+            self.context.resident.finish(self.image)
         start = ring_start(self.plan.height, _ring_lines(self.block_limit), self.config)
         ring = ConstantRing(start, self.config.scratchpad_lines - 1 - start)
         wanted: deque[tuple[int, Block]] = deque((index, block) for index, item in enumerate(steps) for block in item.step.blocks)

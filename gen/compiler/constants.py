@@ -1,12 +1,16 @@
 """Constants in DRAM: weight tiles and parameter sets in the order in which the machine reads them."""
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 
 from weft.gen.compiler.layout import lines_for
 from weft.gen.graph import Scale
 from weft.gen.isa import Destination, Rounding, Source
+
+FIELDS = (Destination.PARAMETER_PRE, Destination.PARAMETER_MULTIPLIER, Destination.PARAMETER_SHIFT)
 
 
 class Image:
@@ -83,15 +87,35 @@ class Field:
 
 @dataclasses.dataclass(frozen=True)
 class ParameterSets:
-    """Parameter sets of a layer: set by set the planes of each field."""
+    """Parameter sets of a layer: int32 (sets, lanes) of each field."""
 
-    fields: tuple[Field, ...]
-    data: bytes
+    values: dict[Destination, np.ndarray]
+
+    @functools.cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return tuple(Field.of(kind, values) for kind, values in self.values.items())
 
     @property
     def lines(self) -> int:
         """Lines of one set."""
         return sum(field.planes for field in self.fields)
+
+    @property
+    def count(self) -> int:
+        return len(self.values[Destination.PARAMETER_PRE])
+
+    @functools.cached_property
+    def data(self) -> bytes:
+        """Set by set the planes of each field."""
+        return np.concatenate([_planes(self.values[field.kind], field.planes) for field in self.fields], axis=1).tobytes()
+
+    @staticmethod
+    def joined(parts: Sequence["ParameterSets"]) -> "ParameterSets":
+        """One after the other; zero where a part has no such field."""
+        def values(part: ParameterSets, kind: Destination) -> np.ndarray:
+            return part.values.get(kind, np.zeros_like(part.values[Destination.PARAMETER_PRE]))
+        return ParameterSets({kind: np.concatenate([values(part, kind) for part in parts])
+                              for kind in FIELDS if any(kind in part.values for part in parts)})
 
 
 def varying_fields(scale: Scale) -> tuple[Destination, ...]:
@@ -124,5 +148,4 @@ def parameter_sets(scale: Scale, pre: np.ndarray, channels: int, lanes: int) -> 
         raise ValueError("DOUBLE needs right shifts of 31 and more")
     values = {Destination.PARAMETER_PRE: per_lane(pre), Destination.PARAMETER_MULTIPLIER: per_lane(scale.multiplier),
               Destination.PARAMETER_SHIFT: per_lane(np.broadcast_to(np.asarray(scale.left), channels) << 8 | right)}
-    fields = tuple(Field.of(kind, values[kind]) for kind in varying_fields(scale))
-    return ParameterSets(fields, np.concatenate([_planes(values[field.kind], field.planes) for field in fields], axis=1).tobytes())
+    return ParameterSets({kind: values[kind] for kind in varying_fields(scale)})

@@ -7,6 +7,7 @@ import numpy as np
 from weft.gen.compiler.constants import Block, Image, ParameterSets, parameter_sets
 from weft.gen.compiler.emitter import Emitter, Operand, ScaleStage
 from weft.gen.compiler.layout import Layout
+from weft.gen.compiler.lower.resident import ResidentSets
 from weft.gen.graph import Scale
 from weft.gen.isa import Destination, Source
 
@@ -27,6 +28,7 @@ class Context:
     emitter: Emitter
     image: Image
     block_limit: int  # most lines of one block of constants
+    resident: ResidentSets | None = None  # if all parameter sets stay in the vector unit
     cold: bool = False  # the node that is being lowered is the first: nothing hides the loading of its constants
     _shared: dict[bytes, Block] = dataclasses.field(default_factory=dict)
 

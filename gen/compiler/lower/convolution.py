@@ -15,6 +15,7 @@ from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.columns import merged, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
 from weft.gen.compiler.lower.grouped import Strip, all_channels, first_channels, grouped_strips, separate
+from weft.gen.compiler.lower.resident import Place
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
@@ -132,8 +133,7 @@ class ConvLowering:
         self.pieces = _pieces(node, self.lanes, self.limit)
         self.start = first_channels(node, self.lanes)
         self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config)
-        self.first_set = 0
-        self.first_group = 0
+        self.place = Place()  # of the first group's parameter set
 
     def steps(self) -> Iterator[Step]:
         source: Tensor = self.band.inputs[0].tensor
@@ -141,6 +141,12 @@ class ConvLowering:
         correction = -source.zero_point * self.node.weights.astype(np.int64).sum(axis=(1, 2, 3))
         pre = np.broadcast_to(np.asarray(self.node.scale.pre, dtype=np.int64), self.channels) + correction
         sets = parameter_sets(self.node.scale, pre, self.channels, self.lanes)
+        if self.context.resident:
+            self.place, step = self.context.resident.add(self.node.output, sets)
+            if step:
+                yield step
+            yield from self._weights(range(self.groups))
+            return
         size = sets.lines * self.lanes
         most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // sets.lines))
         for first in range(0, self.groups, most):
@@ -150,7 +156,7 @@ class ConvLowering:
             yield from self._weights(groups)
 
     def _parameters(self, groups: range, sets: ParameterSets, placed: list[int]) -> None:
-        self.first_set, self.first_group = self.emitter.load_parameters(placed[0], len(groups), sets), groups.start
+        self.place.first = self.emitter.load_parameters(placed[0], len(groups), sets) - groups.start
 
     def _weights(self, groups: range) -> Iterator[Step]:
         lines = sum(piece.folds for piece in self.pieces) * self.lanes
@@ -235,4 +241,4 @@ class ConvLowering:
                              (target.pitch * self.together, target.row_bytes)),
             scale=ScaleStage.per_channel(node.scale), post=PostStage(node.zero_point, node.low, node.high),
             lanes=min(self.lanes, self.channels - group * self.lanes),
-            parameter=self.first_set + group - self.first_group)
+            parameter=self.place.first + group)

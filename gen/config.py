@@ -70,6 +70,8 @@ class Vector:
     parameter_sets: int = _option(64, "per-channel parameter sets (bias, multiplier, shift) held on chip",
                                   low=32, high=256, power=True)
     float32: bool = _option(True, "include the FLOAT32 rounding mode of ONNX QOperator", choices=(True, False))
+    columns_per_lane: int = _option(1, "columns of the array that share a lane of the vector unit and take turns there: a line takes as "
+                                    "many cycles, and the lanes as much less area", choices=(1, 2, 4, 8), extra=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,10 +125,13 @@ class Config:
                  f"both halves need at least 32 lines of {self.lanes} x 4 bytes", low)
         _require(self.accumulator.kib <= 64 * self.lanes, "accumulator.kib", self.accumulator.kib,
                  "an instruction addresses at most 16384 accumulator lines", 64 * self.lanes)
+        _require(self.vector.columns_per_lane <= self.array.columns, "vector.columns_per_lane", self.vector.columns_per_lane,
+                 f"the array has {self.array.columns} columns", self.array.columns)
         if self.machine.organisation == "sequential":
             for name, given, legal, rule in (
                     ("array.rows", self.array.rows, 4, "a scratchpad line is one word of the 32-bit datapath"),
                     ("array.depthwise", self.array.depthwise, False, "DEPTHWISE has no microprogram"),
+                    ("vector.columns_per_lane", self.vector.columns_per_lane, 1, "one channel after the other is scaled anyway"),
                     ("axi.address_bits", self.axi.address_bits, 32, "a bus address is one word of the 32-bit datapath"),
                     ("counters.enabled", self.counters.enabled, False, "there are no units whose time could be counted")):
                 _require(given == legal, name, given, f"in the sequential organisation {rule}", legal)
@@ -134,8 +139,13 @@ class Config:
     # -- derived values ----------------------------------------------------------------------------
     @property
     def lanes(self) -> int:
-        """Rows = columns = vector lanes = bytes of a line."""
+        """Rows = columns = channels of a vector = bytes of a line."""
         return self.array.rows
+
+    @property
+    def vector_lanes(self) -> int:
+        """Lanes that the vector unit is built with."""
+        return self.array.columns // self.vector.columns_per_lane
 
     @property
     def line_bytes(self) -> int:

@@ -12,6 +12,7 @@ from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.isa import State
 from weft.hdl.bus import axilite, flat
+from weft.hdl.bus.slices import AxiSlice
 from weft.hdl.host.link import HostLink
 from weft.hdl.mem.main_memory import MainMemory
 from weft.hdl.npu import UNITS, Npu
@@ -85,6 +86,7 @@ class Image(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m, config, options = Module(), self._config, self._options
+        spread = config.machine.organisation == "decoupled"  # all over a large chip: registers where the parts meet
 
         # -- reset: power-up values of registers make the first one -------------------------------------------------------------------
         m.domains.start = start = ClockDomain(reset_less=True, local=True)
@@ -99,10 +101,16 @@ class Image(wiring.Component):
 
         # -- parts -------------------------------------------------------------------------------------------------------------------
         m.submodules.npu = npu = Npu(config)
-        m.submodules.memory = memory = MainMemory(config, options.memory_kib)
+        m.submodules.memory = memory = MainMemory(config, options.memory_kib, distance=2 if spread else 0)
         m.submodules.link = host = HostLink(options.memory_bytes, options.clock_hz, options.divisor)
         axilite.connect_manager(m, host.registers, npu)
-        flat.connect_manager(m, npu, memory.read, memory.write)
+        if spread:
+            m.submodules.slice = crossing = AxiSlice(config)
+            flat.connect_manager(m, npu, crossing.read, crossing.write)
+            connect(m, crossing.to_read, memory.read)
+            connect(m, crossing.to_write, memory.write)
+        else:
+            flat.connect_manager(m, npu, memory.read, memory.write)
         connect(m, host.memory, memory.port)
         states = [getattr(npu, f"trace_{unit}_state") for unit in UNITS]
         m.d.comb += [

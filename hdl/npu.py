@@ -1,8 +1,8 @@
 """The accelerator: every unit, wired, behind standard bus ports."""
 
-from amaranth import Module, ResetInserter
+from amaranth import Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Component, Out, connect
+from amaranth.lib.wiring import Out, connect
 
 from weft.gen import isa
 from weft.gen.config import Config
@@ -21,6 +21,7 @@ from weft.hdl.matrix.unit import MatrixUnit
 from weft.hdl.mem.scratchpad import Scratchpad
 from weft.hdl.replica import replicas
 from weft.hdl.sequential.machine import SequentialMachine
+from weft.hdl.unit_reset import resettable
 from weft.hdl.vector.unit import VectorUnit
 
 UNITS = tuple(unit.name.lower() for unit in Unit)
@@ -56,21 +57,12 @@ class Npu(wiring.Component):
         m.submodules.run = run = RunControl()
         m.submodules.counters = counters = Counters(config)
 
-        resets = iter(replicas(m, platform, run.soft_reset, 8, name="soft_reset"))
-
-        def resettable(name: str, component: Component) -> Component:
-            """Add a component that a soft reset resets."""
-            m.submodules[name] = ResetInserter(next(resets))(component)
-            return component
-
-        control = resettable("control", ControlUnit(config))
-        arbiter = resettable("read_arbiter", ReadArbiter(config))
-        scratchpad = resettable("scratchpad", Scratchpad(config))
-        accumulators = resettable("accumulators", Accumulators(config))
-        load = resettable("load", LoadUnit(config))
-        matrix = resettable("matrix", MatrixUnit(config))
-        vector = resettable("vector", VectorUnit(config))
-        store = resettable("store", StoreUnit(config))
+        control, arbiter = ControlUnit(config), ReadArbiter(config)
+        scratchpad, accumulators = Scratchpad(config), Accumulators(config)
+        load, matrix, vector, store = LoadUnit(config), MatrixUnit(config), VectorUnit(config), StoreUnit(config)
+        resettable(m, platform, run.soft_reset, {
+            "control": control, "read_arbiter": arbiter, "scratchpad": scratchpad, "accumulators": accumulators,
+            "load": load, "matrix": matrix, "vector": vector, "store": store})
 
         # -- buses ---------------------------------------------------------------------------------------------------
         connect_subordinate(m, self, csr.axil)

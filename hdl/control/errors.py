@@ -20,6 +20,8 @@ class ReportSignature(wiring.Signature):
 class ErrorLatch(wiring.Component):
     """Keeps the first report until reset; of several in one cycle, that of the source with the lowest number.
 
+    Reports go through registers first, because units make them late in a cycle and far away.
+
     Parameters
     ----------
     sources: how many units may report.
@@ -27,7 +29,7 @@ class ErrorLatch(wiring.Component):
     Members
     -------
     source_0, source_1 ...: reports.
-    failed: there was one, from the cycle after it on.
+    failed: there was one, from the second cycle after it on.
     first: it; zero until then.
     """
 
@@ -39,11 +41,15 @@ class ErrorLatch(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m = Module()
+        came = [Signal(name=f"came_{number}") for number in range(self._sources)]
+        reports = [Signal(REPORT, reset_less=True, name=f"report_{number}") for number in range(self._sources)]
+        for number, (valid, report) in enumerate(zip(came, reports, strict=True)):
+            source = getattr(self, f"source_{number}")
+            m.d.sync += [valid.eq(source.valid), report.eq(source.report)]
         with m.If(~self.failed):
-            for number in reversed(range(self._sources)):
-                source = getattr(self, f"source_{number}")
-                with m.If(source.valid):
-                    m.d.sync += [self.failed.eq(1), self.first.eq(source.report)]
+            for valid, report in reversed(list(zip(came, reports, strict=True))):
+                with m.If(valid):
+                    m.d.sync += [self.failed.eq(1), self.first.eq(report)]
         return m
 
 

@@ -70,7 +70,8 @@ class Executor(wiring.Component):
         position, previous, repeated, refused = Signal(POSITION_BITS, reset_less=True), Signal(8), Signal(), Signal()
         status, register = Signal(Status), Signal(csr.ADDRESS_BITS, reset_less=True)
         carries, target, known, in_header, at_end = Signal(), Signal(2), Signal(), Signal(), Signal()
-        shift, advance, length, address, inside = Signal(), Signal(), Signal(POSITION_BITS), Signal(size + 1), Signal()
+        shift, advance, length = Signal(), Signal(), Signal(POSITION_BITS)
+        address, in_range, inside = Signal(size, reset_less=True), Signal(), Signal(reset_less=True)
         divisor, fits = Signal(16), Signal()
         m.d.comb += [
             divisor.eq(word[16:]),
@@ -78,11 +79,12 @@ class Executor(wiring.Component):
             carries.eq(command[0]), target.eq(command[1:3]), known.eq(command <= Command.WAIT),
             in_header.eq(position[3:].all()), at_end.eq(position[:8] == count),
             length.eq(Mux(carries, count + (1 + link.CRC_BYTES), link.CRC_BYTES)),
-            address.eq(word[:size] + position[:8]), inside.eq((address < self._memory_bytes) & ~word[size:].any()),
             self.read_address.eq(position), self.memory.address.eq(address), self.memory.write_data.eq(self.read_data),
             self.registers.aw.payload.eq(register), self.registers.ar.payload.eq(register),
             self.registers.w.payload.data.eq(word), self.registers.w.payload.strobe.eq(~0)]
-        m.d.sync += position.eq(position + advance)
+        # Of the position in the cycle before; every state that uses them leaves a cycle between two positions.
+        m.d.sync += [position.eq(position + advance), address.eq(word[:size] + position[:8]), inside.eq(in_range)]
+        m.d.comb += in_range.eq((word[:size] + position[:8] < self._memory_bytes) & ~word[size:].any())
         with m.If(shift):
             with m.If(in_header):
                 m.d.sync += Cat(sequence, command, count).eq(Cat(command, count, word[:8]))
@@ -191,10 +193,14 @@ class Executor(wiring.Component):
                         with m.If(at_end):
                             m.next = "STATUS"
             with m.State("MEMORY_DATA"):
-                m.d.comb += [self.answer.valid.eq(1), self.answer.payload.data.eq(self.memory.read_data), advance.eq(1)]
+                m.d.comb += [advance.eq(self.memory.read_valid | ~inside), self.answer.valid.eq(advance),
+                             self.answer.payload.data.eq(self.memory.read_data)]
+                with m.If(advance):
+                    m.next = "MEMORY_NEXT"
+                    with m.If(at_end):
+                        m.next = "STATUS"
+            with m.State("MEMORY_NEXT"):
                 m.next = "DATA"
-                with m.If(at_end):
-                    m.next = "STATUS"
             with m.State("STATUS"):
                 m.d.comb += registers.r.ready.eq(1)
                 m.d.comb += [self.answer.valid.eq(1), self.answer.payload.data.eq(status), self.answer.payload.last.eq(1)]

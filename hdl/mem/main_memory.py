@@ -1,14 +1,16 @@
 """Main memory of a stand-alone image, in on-chip RAM."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In
-from amaranth.utils import exact_log2
+from amaranth.utils import ceil_log2, exact_log2
 
 from weft.gen.config import Config
-from weft.hdl.interfaces import DECERR, OKAY, AxiRead, AxiWrite
+from weft.hdl.interfaces import DECERR, OKAY, AxiRead, AxiWrite, read_layout
 from weft.hdl.mem.byte_port import BytePort
 from weft.hdl.mem.sram import SinglePortSram
+from weft.hdl.shift_fifo import ShiftFifo
+from weft.hdl.sram_fifo import SramFifo
 
 PAGE = 4096  # bytes: a burst lies in one page
 
@@ -20,27 +22,28 @@ class MainMemory(wiring.Component):
     each other without a gap between bursts, writes with one cycle. One burst each way is under way; all are answered in order. For INCR
     bursts of full beats within a page of 4 KiB. Bursts outside the memory read anything, write nothing and are answered with DECERR.
 
-    A beat that waits for `read.r.ready` holds back everything else, because it stands in the RAM's own output register: the manager
-    may not make it depend on anything but time.
+    A read begins when the queue of beats has room for it, so that the RAM never waits for the bus, and registers may stand between them.
 
     Parameters
     ----------
     config: of the bus.
     kib: size, a multiple of 4.
+    distance: registers on the way to the RAM, and as many on the way back: block RAMs of a large memory lie all over a large chip.
 
     Members
     -------
-    read, write: from an AXI4 manager. port: from the host link.
+    read, write: from an AXI4 manager; `ready` of all channels, and everything that is given, come from registers or a few levels of logic
+        behind them. port: from the host link.
 
     Raises
     ------
     ValueError: for a size that is no positive multiple of 4.
     """
 
-    def __init__(self, config: Config, kib: int) -> None:
+    def __init__(self, config: Config, kib: int, distance: int = 0) -> None:
         if not isinstance(kib, int) or kib < 4 or kib % 4:
             raise ValueError(f"MainMemory kib={kib!r}: must be a positive multiple of 4")
-        self._config, self._kib = config, kib
+        self._config, self._kib, self._distance = config, kib, distance
         super().__init__({"read": In(AxiRead(config)), "write": In(AxiWrite(config)), "port": In(BytePort(1024 * kib))})
 
     @property
@@ -53,17 +56,21 @@ class MainMemory(wiring.Component):
         m, line = Module(), self._config.line_bytes
         skip = exact_log2(line)  # address bits within a line
         m.submodules.ram = ram = SinglePortSram(depth=self.bytes // line, width=8 * line)
+        m.submodules.beats = beats = self._queue()
         ar, r, aw, w, b = self.read.ar, self.read.r, self.write.aw, self.write.w, self.write.b
 
-        # A beat that stands in the RAM's output must leave before the next access.
-        free, reads, writes, turn = Signal(), Signal(), Signal(), Signal()
+        asking = Signal(data.StructLayout({"valid": 1, "write": 1, "address": self.port.address.shape(), "data": 8}))
+        m.d.comb += [asking.valid.eq(self.port.valid), asking.write.eq(self.port.write), asking.address.eq(self.port.address),
+                     asking.data.eq(self.port.write_data), self.port.ready.eq(1)]
+        port = _delayed(m, asking, 1, "port", reset_less=False)  # a client's own logic ends here
+
+        reads, writes, turn, room = Signal(), Signal(), Signal(), Signal()
         reading, read_line, read_left = Signal(), Signal.like(ram.address), Signal(8)
         read_outside, read_id = Signal(), Signal()
         writing, write_line, write_outside = Signal(), Signal.like(ram.address), Signal()
         m.d.comb += [
-            free.eq(~r.valid | r.ready), self.port.ready.eq(free),
-            reads.eq(free & reading & ~self.port.valid & ~(writing & w.valid & turn)),
-            writes.eq(free & writing & ~self.port.valid & w.valid & ~reads), w.ready.eq(writes)]
+            reads.eq(reading & room & ~port.valid & ~(writing & w.valid & turn)),
+            writes.eq(writing & ~port.valid & w.valid & ~reads), w.ready.eq(writes)]
         with m.If(reads | writes):
             m.d.sync += turn.eq(reads)
 
@@ -76,11 +83,10 @@ class MainMemory(wiring.Component):
                 read_outside.eq(ar.payload.address >= self.bytes), read_id.eq(ar.payload.id)]
         with m.Elif(reads):
             m.d.sync += [read_line.eq(read_line + 1), read_left.eq(read_left - 1)]
-        m.d.comb += r.payload.data.eq(ram.read_data)
-        with m.If(free):
-            m.d.sync += [
-                r.valid.eq(reads), r.payload.last.eq(last), r.payload.id.eq(read_id),
-                r.payload.response.eq(Mux(read_outside, DECERR, OKAY))]
+        under_way = Signal(range(beats.depth + 1))  # beats that were begun and have not left
+        m.d.comb += room.eq(under_way != beats.depth)
+        m.d.sync += under_way.eq(under_way + reads - (r.valid & r.ready))
+        wiring.connect(m, beats.o, wiring.flipped(r))
 
         # -- writes of the bus -------------------------------------------------------------------------------------------------------
         m.d.comb += aw.ready.eq(~writing & (~b.valid | b.ready))
@@ -93,17 +99,47 @@ class MainMemory(wiring.Component):
             with m.If(w.payload.last):
                 m.d.sync += [writing.eq(0), b.valid.eq(1), b.payload.response.eq(Mux(write_outside, DECERR, OKAY))]
 
-        # -- the RAM -----------------------------------------------------------------------------------------------------------------
-        byte = self.port.address[:skip]
-        with m.If(self.port.valid):
+        # -- the RAM, and what its data are for --------------------------------------------------------------------------------------
+        access = Signal(data.StructLayout({"enable": 1, "address": ram.address.shape(), "write": line, "data": 8 * line}))
+        reply = Signal(data.StructLayout({"bus": 1, "port": 1, "byte": skip, "id": 1, "last": 1, "outside": 1}))
+        byte = port.address[:skip]
+        m.d.comb += [
+            reply.bus.eq(reads), reply.port.eq(port.valid & ~port.write), reply.byte.eq(byte), reply.id.eq(read_id),
+            reply.last.eq(last), reply.outside.eq(read_outside)]
+        with m.If(port.valid):
             m.d.comb += [
-                ram.enable.eq(free), ram.address.eq(self.port.address[skip:]), ram.write.eq(Mux(self.port.write, 1 << byte, 0)),
-                ram.write_data.eq(self.port.write_data.replicate(line))]
+                access.enable.eq(1), access.address.eq(port.address[skip:]), access.write.eq(Mux(port.write, 1 << byte, 0)),
+                access.data.eq(port.data.replicate(line))]
         with m.Else():
             m.d.comb += [
-                ram.enable.eq(reads | (writes & ~write_outside)), ram.address.eq(Mux(reads, read_line, write_line)),
-                ram.write.eq(writes.replicate(line)), ram.write_data.eq(w.payload.data)]
-        chosen = Signal.like(byte, reset_less=True)
-        m.d.sync += chosen.eq(byte)
-        m.d.comb += self.port.read_data.eq(ram.read_data.word_select(chosen, 8))
+                access.enable.eq(reads | (writes & ~write_outside)), access.address.eq(Mux(reads, read_line, write_line)),
+                access.write.eq(writes.replicate(line)), access.data.eq(w.payload.data)]
+        asked = _delayed(m, access, self._distance, "access")
+        m.d.comb += [ram.enable.eq(asked.enable), ram.address.eq(asked.address), ram.write.eq(asked.write), ram.write_data.eq(asked.data)]
+        given = _delayed(m, ram.read_data, self._distance, "given")
+        meant = _delayed(m, reply, self._latency, "reply", reset_less=False)
+        m.d.comb += [
+            beats.i.valid.eq(meant.bus), beats.i.payload.data.eq(given), beats.i.payload.id.eq(meant.id),
+            beats.i.payload.last.eq(meant.last), beats.i.payload.response.eq(Mux(meant.outside, DECERR, OKAY)),
+            self.port.read_valid.eq(meant.port), self.port.read_data.eq(given.word_select(meant.byte, 8))]
         return m
+
+    @property
+    def _latency(self) -> int:
+        """Cycles from an access to its data."""
+        return 1 + 2 * self._distance
+
+    def _queue(self) -> ShiftFifo | SramFifo:
+        """Room for as many beats as are on their way when one comes each cycle, and for the one that is leaving."""
+        shape, most = read_layout(self._config), self._latency + 1
+        if self._distance:
+            return SramFifo(shape, 1 << ceil_log2(most + SramFifo.LATENCY))
+        return ShiftFifo(shape, most + ShiftFifo.LATENCY)
+
+
+def _delayed(m: Module, value: data.View, cycles: int, name: str, *, reset_less: bool = True) -> data.View:
+    """`value` as it was `cycles` ago."""
+    for cycle in range(cycles):
+        before, value = value, Signal(value.shape(), name=f"{name}_{cycle}", reset_less=reset_less)
+        m.d.sync += value.eq(before)
+    return value

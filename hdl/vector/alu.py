@@ -20,6 +20,10 @@ class Alu(wiring.Component):
     Stage 0 forms u. Its register is also the running value: in a reduction every iteration goes through stage 0, and the caller
     lets only the last one of a pass into stage 1. Stage 1 adds, stage 2 clamps. Everything wraps to 32 bits.
 
+    Parameters
+    ----------
+    turns: channels that take turns in this lane, always in the same order: the running value is that of `turns` steps before.
+
     Members
     -------
     control: `AluControl`, from registers; each field belongs to what its stage takes.
@@ -31,17 +35,22 @@ class Alu(wiring.Component):
 
     LATENCY = 3
 
-    control: In(AluControl)
-    step: In(LATENCY)
-    first: In(1)
-    v: In(signed(32))
-    y: In(signed(32))
-    z: Out(signed(32))
+    def __init__(self, *, turns: int = 1) -> None:
+        self._turns = turns
+        super().__init__({
+            "control": In(AluControl), "step": In(self.LATENCY), "first": In(1),
+            "v": In(signed(32)), "y": In(signed(32)), "z": Out(signed(32))})
 
     def elaborate(self, platform: object) -> Module:
         del platform
         m, control, v = Module(), self.control, self.v
         u = Signal(signed(32), reset_less=True)
+        running = u
+        for turn in range(1, self._turns):
+            later = Signal(signed(32), name=f"u_{turn}", reset_less=True)
+            with m.If(self.step[0]):
+                m.d.sync += later.eq(running)
+            running = later
         other = Signal(signed(32))
         total = Signal(32)
         plain = Signal(signed(32))
@@ -50,7 +59,7 @@ class Alu(wiring.Component):
         begins = Signal()
         # The comparison is the longest path, and through u it is a loop: everything else is chosen beside it.
         m.d.comb += [
-            other.eq(Mux(control.reduces, u, self.y)),
+            other.eq(Mux(control.reduces, running, self.y)),
             total.eq((v + (other ^ control.subtracts.replicate(32)).as_signed() + control.subtracts)[:32]),
             plain.eq(v), begins.eq(control.reduces & self.first),
             difference.eq(other - v), takes_v.eq(begins | (control.extreme & (difference[-1] ^ control.minimum)))]

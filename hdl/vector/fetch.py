@@ -36,6 +36,7 @@ class OperandFetch(wiring.Component):
     move_next: the pipeline moves at the end of the next cycle.
     begins_next: at the end of the next cycle the registers take the first iteration of an instruction; tag_begins_next: in the next cycle
     they hold it.
+    comes: the registers take an iteration at the end of this cycle.
     valid_next: in the next cycle tag, a and b, which are registers, hold an iteration: `LATENCY` moves after it `entered`.
     scratchpad_a, scratchpad_b, accumulator: read ports. A request may be taken back in a cycle without `go`.
     """
@@ -47,8 +48,9 @@ class OperandFetch(wiring.Component):
         self._config = config
         lanes = data.ArrayLayout(signed(32), config.lanes)
         super().__init__({
-            "iterations": In(stream.Signature(iteration_layout(config))), "go": In(1), "begins_next": Out(1), "tag_begins_next": Out(1),
-            "entered": Out(1), "move_next": Out(1), "valid_next": Out(1), "tag": Out(tag_layout(config)), "a": Out(lanes), "b": Out(lanes),
+            "iterations": In(stream.Signature(iteration_layout(config))), "go": In(1), "comes": Out(1),
+            "begins_next": Out(1), "tag_begins_next": Out(1), "entered": Out(1), "move_next": Out(1), "valid_next": Out(1),
+            "tag": Out(tag_layout(config)), "a": Out(lanes), "b": Out(lanes),
             "scratchpad_a": Out(ScratchpadRead(config)), "scratchpad_b": Out(ScratchpadRead(config)),
             "accumulator": Out(AccumulatorRead(config))})
 
@@ -117,7 +119,7 @@ class OperandFetch(wiring.Component):
         last = Signal(tag_layout(self._config), name="tag_last", reset_less=True)
         with m.If(valid):
             m.d.sync += last.eq(tag)
-        m.d.comb += [self.tag.eq(last), self.tag_begins_next.eq(Mux(valid, tag.begins, last.begins))]
+        m.d.comb += [self.tag.eq(last), self.comes.eq(valid), self.tag_begins_next.eq(Mux(valid, tag.begins, last.begins))]
         return m
 
     def _widen(self, m: Module, name: str, n: int, source: Signal, line: Signal) -> Signal:

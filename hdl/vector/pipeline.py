@@ -16,7 +16,7 @@ from weft.hdl.words import word_layout
 
 
 class LanePipeline(wiring.Component):
-    """Scaling, ALU or reduction, post-add, clamp and table in every lane: one iteration a move, `stages` moves long.
+    """Scaling, ALU or reduction, post-add, clamp and table in every lane: one iteration, or turn of one, a move, `stages` moves long.
 
     All lanes move together, and a stage only when its input is valid, so an idle pipeline switches nothing. In a reduction only
     iterations with `tag.emit` go on behind the ALU. Instructions follow each other without a gap: what is constant during one of them is
@@ -24,7 +24,7 @@ class LanePipeline(wiring.Component):
 
     Parameters
     ----------
-    config: lanes; whether FLOAT32 is built.
+    config: lanes, and how many columns share one; whether FLOAT32 is built.
 
     Members
     -------
@@ -33,18 +33,18 @@ class LanePipeline(wiring.Component):
     factors: of each lane, for what `tag` is.
     begins_next, tag_begins_next: of an instruction's first iteration, as `OperandFetch` gives them.
     settled: the instruction's first result enters the last stage, so what the next one sets up may change from the next cycle on.
-    move_next, valid_next, tag, a, b: iterations, as `OperandFetch` gives them.
+    move_next, valid_next, tag, a, b: iterations, as `OperandFetch` or `Turns` give them. last: completes an iteration.
     table_write, table_address, table_data: write port of all lanes' tables.
     push, result: an iteration's lanes leave at the end of this cycle. The receiver must have room.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        lanes = data.ArrayLayout(signed(32), config.lanes)
+        lanes = data.ArrayLayout(signed(32), config.vector_lanes)
         super().__init__({
             "begins_next": In(1), "tag_begins_next": In(1), "settled": Out(1), "reduces": In(1), "count": In(7),
             "scale": In(word_layout("VECTOR_SCALE")), "post": In(word_layout("VECTOR_POST")),
-            "factors": In(data.ArrayLayout(Factors, config.lanes)),
+            "factors": In(data.ArrayLayout(Factors, config.vector_lanes)), "last": In(1),
             "move_next": In(1), "valid_next": In(1), "tag": In(tag_layout(config)), "a": In(lanes), "b": In(lanes),
             "table_write": In(1), "table_address": In(range(Table.ENTRIES)), "table_data": In(signed(32)),
             "push": Out(1), "result": Out(result_layout(config))})
@@ -55,7 +55,7 @@ class LanePipeline(wiring.Component):
         return Scale.stages(float32=config.vector.float32) + Alu.LATENCY + Table.LATENCY
 
     def elaborate(self, platform: object) -> Module:
-        m, lanes = Module(), self._config.lanes
+        m, lanes, turns = Module(), self._config.vector_lanes, self._config.vector.columns_per_lane
         float32, latency = self._config.vector.float32, self.stages(self._config)
         combine = latency - Alu.LATENCY - Table.LATENCY  # the stage in which the ALU takes its input
 
@@ -63,7 +63,7 @@ class LanePipeline(wiring.Component):
         move, carried, carried_next = Signal(), Signal(latency + 1), Signal(latency + 1)
         step, step_next = Signal(latency + 1), Signal(latency + 1)
         passed = Signal(latency)  # what stage k gives to the next one, if it steps
-        tags = [self.tag]
+        tags, last = [self.tag], self.last
         # entering[k]: stage k's input becomes the first iteration (behind the ALU: result) of an instruction at the end of this cycle.
         entering, entering_next = Signal(latency + 1), Signal(latency + 1)
         for stage in range(latency):
@@ -72,6 +72,10 @@ class LanePipeline(wiring.Component):
                 m.d.sync += tag.eq(tags[-1])
             m.d.comb += passed[stage].eq(carried[stage] & (tags[-1].emit if stage == combine else 1))
             tags.append(tag)
+            if turns > 1:
+                before, last = last, Signal(name=f"last_{stage}", reset_less=True)
+                with m.If(step[stage]):
+                    m.d.sync += last.eq(before)
         m.d.comb += [
             carried_next.eq(Cat(self.valid_next, Mux(move, passed, carried[1:]))),
             step_next.eq(carried_next & self.move_next.replicate(latency + 1))]
@@ -87,7 +91,7 @@ class LanePipeline(wiring.Component):
         with m.If(entering[latency]):
             m.d.sync += count.eq(self.count)
         m.d.comb += [
-            self.push.eq(step[latency]), self.result.tag.eq(tags[latency]),
+            self.push.eq(step[latency] & last), self.result.tag.eq(tags[latency]),
             self.result.touches.eq(touched(m, self._config, address=tags[latency].destination, beyond=count - 1, name="destination"))]
 
         # Decoded once, so that no lane waits for it.
@@ -118,7 +122,7 @@ class LanePipeline(wiring.Component):
             controls |= {use: [copy["_".join(use)] for copy in copies] for use in mine}
         for n, lane_step in enumerate(steps):
             m.submodules[f"scale_{n}"] = scale = Scale(float32=float32)
-            m.submodules[f"alu_{n}"] = alu = Alu()
+            m.submodules[f"alu_{n}"] = alu = Alu(turns=turns)
             m.submodules[f"table_{n}"] = table = Table()
             m.d.comb += [
                 *(scale.control[name].eq(controls["scale", name][n]) for name, _ in ScaleControl),
@@ -128,6 +132,12 @@ class LanePipeline(wiring.Component):
                 alu.step.eq(lane_step[combine : combine + Alu.LATENCY]), alu.first.eq(tags[combine].first),
                 alu.v.eq(scale.v), alu.y.eq(scale.y),
                 table.use.eq(controls["table", "use"][n]), table.step.eq(lane_step[latency - 1]), table.z.eq(alu.z),
-                table.enable.eq(self.table_write), table.address.eq(self.table_address), table.data.eq(self.table_data),
-                self.result.lanes[n].eq(table.result)]
+                table.enable.eq(self.table_write), table.address.eq(self.table_address), table.data.eq(self.table_data)]
+            value = table.result
+            for turn in reversed(range(turns)):  # the last turn completes the line, the others wait in registers
+                m.d.comb += self.result.lanes[turn * lanes + n].eq(value)
+                if turn:
+                    value, after = Signal(signed(32), name=f"result_{n}_{turn - 1}", reset_less=True), value
+                    with m.If(lane_step[latency]):
+                        m.d.sync += value.eq(after)
         return m

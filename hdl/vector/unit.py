@@ -15,6 +15,7 @@ from weft.hdl.vector.iteration import iteration_layout, result_layout
 from weft.hdl.vector.parameters import ParameterSets
 from weft.hdl.vector.pipeline import LanePipeline
 from weft.hdl.vector.sequencer import Sequencer
+from weft.hdl.vector.turns import Turns
 from weft.hdl.vector.write_back import WriteBack
 from weft.hdl.words import word_layout
 
@@ -33,7 +34,9 @@ class VectorUnit(wiring.Component):
     that. A VECTOR of n iterations takes n + `overhead` cycles when memories are ready (a cycle more for each iteration with both operands
     from the accumulators), and the next one with `overlap` is taken max(n + 1, `settling`) cycles after it. Instructions retire in order.
     When results cannot be written, requests stop, and the lanes `OperandFetch.MOVE_LATENCY` cycles later: what was requested before
-    still has room, so no operand ever waits in the lanes and nothing combinational spans them.
+    still has room, so no operand ever waits in the lanes and nothing combinational spans them. Where columns share lanes, an iteration is
+    requested as many cycles after the one before as there are turns, for n iterations read n times as many above, and what is under
+    way always has room, so the lanes never stop.
 
     Illegal combinations are found before any access, in this order: ILLEGAL_OPERAND (lanes > C; a reduction without a reducing
     ALU operation; FLOAT32 when it is not built), PARAMETER (set out of range, selected or not; its number is the address). Addresses
@@ -47,7 +50,7 @@ class VectorUnit(wiring.Component):
     Members
     -------
     instructions, retire, error, status, halt: see `interfaces.unit_members`.
-    a, b, write: scratchpad ports; a read request may be taken back before it is granted.
+    a, b, write: scratchpad ports; a read request may be taken back before it is granted, and writes must always be taken at once.
     accumulator_read, accumulator_write: accumulator ports; likewise.
     iteration: an iteration's operands were granted in this cycle.
     """
@@ -63,16 +66,17 @@ class VectorUnit(wiring.Component):
     def overhead(self) -> int:
         """Cycles from taking a VECTOR of n iterations to the earliest taking of the next instruction, less n: address check, request
         queue, operands, lanes, result queue and one cycle each for taking and retiring, of which the iteration itself is one."""
-        return 1 + ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + SramFifo.LATENCY
+        return self.settling + SramFifo.LATENCY
 
     @property
     def settling(self) -> int:
         """Cycles from taking a VECTOR to taking the next instruction, at least: its first iteration has to go through the lanes."""
-        return ShiftFifo.LATENCY + OperandFetch.LATENCY + LanePipeline.stages(self._config) + 1
+        shared = self._config.vector.columns_per_lane > 1
+        return ShiftFifo.LATENCY + OperandFetch.LATENCY + shared * Turns.LATENCY + LanePipeline.stages(self._config) + 1
 
     def elaborate(self, platform: object) -> Module:
         del platform
-        m, config = Module(), self._config
+        m, config, turns = Module(), self._config, self._config.vector.columns_per_lane
         m.submodules.sequencer = sequencer = Sequencer(config)
         m.submodules.requests = requests = ShiftFifo(iteration_layout(config), 2)
         m.submodules.fetch = fetch = OperandFetch(config)
@@ -137,13 +141,39 @@ class VectorUnit(wiring.Component):
         m.d.sync += room.eq(results.level < _RESULTS)
 
         # -- data path -------------------------------------------------------------------------------
+        resting = Signal()  # turns of the iteration that entered last still come
+        if turns == 1:
+            m.d.comb += [
+                fetch.go.eq(room), lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
+                lanes.begins_next.eq(fetch.begins_next), lanes.tag_begins_next.eq(fetch.tag_begins_next),
+                lanes.tag.eq(fetch.tag), lanes.last.eq(1), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b)]
+        else:
+            assert _RESULTS + 1 + -(-(self.settling + turns) // turns) <= _QUEUE, "what is under way has room"
+            m.submodules.turns = cut = Turns(config)
+            pause = Signal(range(turns))  # cycles until the next iteration may be requested
+            with m.If(self.iteration):  # nothing follows a fault
+                m.d.sync += pause.eq(turns - 1)
+            with m.Elif(pause != 0):
+                m.d.sync += pause.eq(pause - 1)
+            m.d.comb += [
+                resting.eq(pause != 0), fetch.go.eq(room & ~resting), cut.comes.eq(fetch.comes),
+                cut.tag_comes_begins.eq(fetch.tag_begins_next),
+                cut.tag.eq(fetch.tag), cut.a.eq(fetch.a), cut.b.eq(fetch.b),
+                parameters.turn.eq(cut.turn), parameters.takes.eq(cut.takes),
+                lanes.move_next.eq(1), lanes.valid_next.eq(cut.valid_next),
+                lanes.begins_next.eq(cut.begins_next), lanes.tag_begins_next.eq(cut.tag_begins_next),
+                lanes.tag.eq(cut.turn_tag), lanes.last.eq(cut.last), lanes.a.eq(cut.turn_a), lanes.b.eq(cut.turn_b)]
         connect(m, sequencer.iterations, requests.i)
         connect(m, requests.o, fetch.iterations)
         connect(m, results.o, write_back.results)
         connect(m, fetch.scratchpad_a, flipped(self.a))
         connect(m, fetch.scratchpad_b, flipped(self.b))
         connect(m, fetch.accumulator, flipped(self.accumulator_read))
-        connect(m, write_back.scratchpad, flipped(self.write))
+        # A register stands before the scratchpad, which is always ready: when the instruction retires, the write has been taken.
+        written, port = write_back.scratchpad, self.write
+        m.d.sync += port.valid.eq(written.valid)
+        with m.If(written.valid):
+            m.d.sync += [getattr(port, name).eq(getattr(written, name)) for name in ("address", "touches", "data", "count")]
         connect(m, write_back.accumulator, flipped(self.accumulator_write))
         m.d.comb += [
             sequencer.start.eq(start), sequencer.verdict.eq(verdict), sequencer.loop.eq(loop),
@@ -155,12 +185,8 @@ class VectorUnit(wiring.Component):
             parameters.write_pre.eq(write_back.write_pre), parameters.write_multiplier.eq(write_back.write_multiplier),
             parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
             parameters.write_data.eq(write_back.lanes),
-            fetch.go.eq(room),
-            lanes.begins_next.eq(fetch.begins_next), lanes.tag_begins_next.eq(fetch.tag_begins_next),
             lanes.count.eq(vector.lanes), lanes.scale.eq(scale),
-            lanes.post.eq(post), lanes.reduces.eq(loop.reduce != 0), lanes.factors.eq(parameters.factors),
-            lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
-            lanes.tag.eq(fetch.tag), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b),
+            lanes.post.eq(post), lanes.factors.eq(parameters.factors), lanes.reduces.eq(loop.reduce != 0),
             lanes.table_write.eq(write_back.table_write), lanes.table_address.eq(write_back.table_address),
             lanes.table_data.eq(write_back.table_data),
             results.i.valid.eq(lanes.push), results.i.payload.eq(lanes.result),
@@ -180,7 +206,7 @@ class VectorUnit(wiring.Component):
         m.d.comb += [self.iteration.eq(fetch.entered & ~requests.o.payload.tag.fault), self.status.pc.eq(pc)]
         with m.If(vectors != 0):
             stalled = (requests.o.valid & ~fetch.entered) | (results.o.valid & ~results.o.ready)
-            m.d.comb += self.status.state.eq(Mux(self.iteration, State.RUN, Mux(stalled, State.STALL_MEMORY, State.SETUP)))
+            m.d.comb += self.status.state.eq(Mux(self.iteration | resting, State.RUN, Mux(stalled, State.STALL_MEMORY, State.SETUP)))
         with m.Elif(taking):
             m.d.comb += [self.status.state.eq(State.SETUP), self.status.pc.eq(self.instructions.payload.pc)]
         return m

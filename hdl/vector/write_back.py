@@ -23,7 +23,7 @@ class WriteBack(wiring.Component):
     results: stream of `result_layout`.
     ready: kind and count belong to the result that waits. kind: isa.Destination, count: bytes of a BYTES write.
     finished: the instruction's last result was taken in this cycle.
-    scratchpad, accumulator: write ports.
+    scratchpad, accumulator: write ports; the scratchpad's must always be ready.
     write_pre, write_multiplier, write_shift, index, lanes: write port of the parameter sets.
     table_write, table_address, table_data: write port of the tables.
     """
@@ -54,7 +54,7 @@ class WriteBack(wiring.Component):
             with m.Case(Destination.ACCUMULATOR):
                 m.d.comb += [self.accumulator.valid.eq(writes), self.results.ready.eq(self.ready & (self.accumulator.ready | fault))]
             with m.Case(Destination.BYTES):
-                m.d.comb += [self.scratchpad.valid.eq(writes), self.results.ready.eq(self.ready & (self.scratchpad.ready | fault))]
+                m.d.comb += self.scratchpad.valid.eq(writes)
             with m.Case(Destination.PARAMETER_PRE):
                 m.d.comb += self.write_pre.eq(writes)
             with m.Case(Destination.PARAMETER_MULTIPLIER):

@@ -96,11 +96,15 @@ class Bench:
             ready = chance.random() < 0.5
             ctx.set(port.ready, ready)
             _, _, valid, write, address, data = await ctx.tick().sample(port.valid, port.write, port.address, port.write_data)
+            ctx.set(port.read_valid, 0)
             ctx.set(port.read_data, chance.randrange(256))  # what was read stands there for one cycle only
             if valid and ready and write:
                 self.memory[address] = data
             elif valid and ready:
+                ctx.set(port.ready, 0)
+                await repeat(ctx, chance.randrange(4))
                 ctx.set(port.read_data, self.memory[address])
+                ctx.set(port.read_valid, 1)
 
     async def _serve_reads(self, ctx):
         axil, chance = self.dut.registers, random.Random(2)

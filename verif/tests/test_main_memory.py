@@ -43,10 +43,10 @@ async def _send(ctx, stream, chance, **payload):
     ctx.set(stream.valid, 0)
 
 
-@pytest.mark.parametrize("rows", [4, 8, 16])
-def test_random_traffic(rows):
+@pytest.mark.parametrize(("rows", "distance"), [(4, 0), (8, 1), (16, 2)])
+def test_random_traffic(rows, distance):
     """Each client has a third of every page for itself, so that what it must read does not depend on the order of the others."""
-    dut, line, done = MainMemory(_config(rows), KIB), rows, []
+    dut, line, done = MainMemory(_config(rows), KIB, distance), rows, []
     third = 4096 // 3 // line
 
     def burst(chance, client):
@@ -73,6 +73,9 @@ def test_random_traffic(rows):
         ctx.set(dut.port.valid, 1)
         await ctx.tick().until(dut.port.ready)
         ctx.set(dut.port.valid, 0)
+        if value is None:
+            while not ctx.get(dut.port.read_valid):
+                await ctx.tick()
         return ctx.get(dut.port.read_data)
 
     async def port(ctx):

@@ -92,10 +92,10 @@ class Image(wiring.Component):
         m.domains.start = start = ClockDomain(reset_less=True, local=True)
         m.domains.sync = sync = ClockDomain(local=True)
         held, pressed = Signal(range(POWER_UP_CYCLES)), Signal()
-        running = Signal()
+        running, reset = Signal(), Signal(init=1)  # reset: a register, so that no inverter stands in front of every unit
         m.submodules.button = FFSynchronizer(self.rst, pressed, o_domain="start")
-        m.d.comb += [start.clk.eq(self.clk), sync.clk.eq(self.clk), sync.rst.eq(~running)]
-        m.d.start += [held.eq(held + 1), running.eq(~pressed & (running | held.all()))]
+        m.d.comb += [start.clk.eq(self.clk), sync.clk.eq(self.clk), sync.rst.eq(reset)]
+        m.d.start += [held.eq(held + 1), running.eq(~pressed & (running | held.all())), reset.eq(~running)]
         with m.If(pressed):
             m.d.start += held.eq(0)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.fpga.boards.board import Board
-from weft.fpga.flow import design, placement, synthesis
+from weft.fpga.flow import design, floorplan, placement, synthesis
 from weft.fpga.flow.design import NAME, Design
 from weft.fpga.flow.family import Family
 from weft.fpga.flow.fit import check_fits, check_memory, too_large
@@ -108,9 +108,11 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     steps = Steps(steps_folder(), lambda name: tell(name, ""), done)
     made = synthesised(core, board, mhz, steps, tell)
     check_fits(made.units, config, board)
+    die = floorplan.DIES.get(board.device.name)
+    fixed = floorplan.places(made.netlist.cells, die) if die else {}
     try:
         placed = placement.place(steps, family, made.design.place, made.step / synthesis.NETLIST, made.design.constraints, options.seed,
-                                 lambda text: tell("placement", text))
+                                 fixed, lambda text: tell("placement", text))
     except ToolFailure as failure:
         raise too_large(failure, made.units, config, board) or failure from None
     report = json.loads((placed / placement.REPORT).read_text())

@@ -1,8 +1,10 @@
 """nextpnr and the packer: from cells to a bitstream."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+from weft.fpga.flow import floorplan
 from weft.fpga.flow.design import NAME
 from weft.fpga.flow.family import Family
 from weft.fpga.flow.steps import Done, Steps
@@ -15,9 +17,10 @@ PHASES = {"Info: Packing": "packing", "Info: Running main analytical": "placing"
           "Info: Running simulated": "refining", "Info: Routing": "routing", "Info: Critical path": "analysing"}
 
 
-def place(steps: Steps, family: Family, command: list[str], netlist: Path, constraints: str, seed: int,
+def place(steps: Steps, family: Family, command: list[str], netlist: Path, constraints: str, seed: int, fixed: dict[str, str],
           tell: Callable[[str], None] = lambda text: None) -> Done:
-    """Place and route. `command` is Amaranth's for the board; `tell` gets the phase. Raises `ToolFailure`."""
+    """Place and route. `command` is Amaranth's for the board; `fixed`: cell -> block that it gets (`weft.fpga.flow.floorplan`); `tell` gets
+    the phase. Raises `ToolFailure`."""
     tool = PLACERS[family.name]
     given = [argument for argument in command[1:] if argument != "--quiet"]
     arguments = [*given, *OPTIONS, *family.placing, "--seed", str(seed), "--report", REPORT]
@@ -27,8 +30,12 @@ def place(steps: Steps, family: Family, command: list[str], netlist: Path, const
             if text.startswith(begin):
                 tell(phase)
 
+    def run(folder: Path) -> None:
+        floorplan.apply(folder / f"{NAME}.json", fixed)
+        tool.run(arguments, folder, line)
+
     return steps.make("placement", {f"{NAME}.json": netlist, f"{NAME}.{family.constraints}": constraints},
-                      (f"{NAME}.{family.routed}", REPORT, LOG), lambda folder: tool.run(arguments, folder, line), tool.version, *arguments)
+                      (f"{NAME}.{family.routed}", REPORT, LOG), run, tool.version, json.dumps(fixed), *arguments)
 
 
 def pack(steps: Steps, family: Family, command: list[str], routed: Path) -> Done:

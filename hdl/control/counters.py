@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen import csr
 from weft.gen.config import Config
 from weft.gen.isa import State, Unit
+from weft.hdl.control.choice import choose
 from weft.hdl.replica import replicas
 
 CYCLES = "CYCLES"
@@ -26,7 +27,7 @@ class Counters(wiring.Component):
     counting: count this cycle.
     state_0 .. state_3: isa.State of each unit.
     <event>: for each of `EVENTS` in lower case: how often it happens in this cycle.
-    select, value: index in csr.COUNTERS, and a cycle later that counter; zero for an index beyond the last.
+    select, value: index in csr.COUNTERS, and two cycles later that counter; zero for an index beyond the last.
     """
 
     EVENT_BITS = 6  # width of an event input
@@ -67,10 +68,5 @@ class Counters(wiring.Component):
             with m.Elif(counting[number]):
                 m.d.sync += count.eq(count + step)
             counters.append(count)
-        chosen = Signal(32)
-        with m.Switch(self.select):
-            for index, count in enumerate(counters):
-                with m.Case(index):
-                    m.d.comb += chosen.eq(count)
-        m.d.comb += self.value.eq(delayed(chosen, "read"))
+        m.d.comb += self.value.eq(choose(m, self.select, dict(enumerate(counters)), bits=32, name="chosen"))
         return m

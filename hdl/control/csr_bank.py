@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen import csr, isa
 from weft.gen.config import Config
 from weft.hdl.bus.axilite import AxiLite
+from weft.hdl.control.choice import choose
 from weft.hdl.control.errors import REPORT
 from weft.hdl.interfaces import OKAY, SLVERR, WindowSignature
 
@@ -31,7 +32,7 @@ def writable(register: csr.Register, config: Config) -> int:
 class CsrBank(wiring.Component):
     """Registers on AXI4-Lite.
 
-    One write and one read at a time, a write answered 2 and a read 3 cycles after its last part was accepted. SLVERR for addresses without
+    One write and one read at a time, a write answered 2 and a read 4 cycles after its last part was accepted. SLVERR for addresses without
     a register, for writes to read-only ones, and for writes to program and window registers while a program runs; such a write
     changes nothing. The two low address bits are ignored; write strobes are obeyed.
 
@@ -44,7 +45,7 @@ class CsrBank(wiring.Component):
     done_event, error_event: pulses that make the interrupts pending; stronger than a write that clears.
     irq: an enabled interrupt is pending.
     program_offset, program_length, window_0 .. window_3: as programmed.
-    counter_select, counter_value: index in csr.COUNTERS of the counter being read, and its value in the next cycle.
+    counter_select, counter_value: index in csr.COUNTERS of the counter being read, and its value two cycles later.
     """
 
     def __init__(self, config: Config) -> None:
@@ -113,27 +114,29 @@ class CsrBank(wiring.Component):
         m.d.sync += pending.eq(pending & ~cleared | set_)
 
     def _read(self, m: Module, storage: dict[str, Signal], pending: Signal) -> None:
-        """Accept an address, choose the register in the next cycle, answer with it or with a counter in the one after."""
+        """Accept an address, choose the register in the next two cycles, answer with it or with a counter in the one after."""
         ar, r = self.axil.ar, self.axil.r
-        accept, choose, act, index = Signal(), Signal(), Signal(), Signal(csr.ADDRESS_BITS - 2)
-        chosen, known, counts = Signal(BITS, reset_less=True), Signal(reset_less=True), Signal(reset_less=True)
+        accept, under_way, index = Signal(), Signal(3), Signal(csr.ADDRESS_BITS - 2)
+        counts, act = Signal(reset_less=True), under_way[-1]
         first = csr.COUNTER_BASE // 4
-        m.d.comb += [accept.eq(ar.valid & ~choose & ~act & ~r.valid), ar.ready.eq(accept), self.counter_select.eq(index - first)]
-        m.d.sync += [choose.eq(accept), act.eq(choose)]
+        m.d.comb += [accept.eq(ar.valid & ~under_way.any() & ~r.valid), ar.ready.eq(accept), self.counter_select.eq(index - first)]
+        m.d.sync += [under_way.eq(Cat(accept, under_way)), counts.eq((index >= first) & (index < first + len(csr.COUNTERS)))]
         with m.If(accept):
             m.d.sync += index.eq(ar.payload[2:])
-        with m.If(choose):
-            m.d.sync += [chosen.eq(0), known.eq(0), counts.eq((index >= first) & (index < first + len(csr.COUNTERS)))]
-            with m.Switch(index):
-                for register in csr.REGISTERS:
-                    if not register.name.startswith("COUNT_"):
-                        with m.Case(register.offset // 4):
-                            m.d.sync += [chosen.eq(self._value(register, storage, pending)), known.eq(1)]
+        known = {register.offset // 4: Cat(self._padded(m, register, storage, pending), C(1, 1))
+                 for register in csr.REGISTERS if not register.name.startswith("COUNT_")}
+        chosen = choose(m, index, known, bits=BITS + 1, name="chosen")
         with m.If(r.ready):
             m.d.sync += r.valid.eq(0)
         with m.If(act):
-            m.d.sync += [r.valid.eq(1), r.payload.data.eq(Mux(counts, self.counter_value, chosen)),
-                         r.payload.response.eq(Mux(counts | known, OKAY, SLVERR))]
+            m.d.sync += [r.valid.eq(1), r.payload.data.eq(Mux(counts, self.counter_value, chosen[:BITS])),
+                         r.payload.response.eq(Mux(counts | chosen[BITS], OKAY, SLVERR))]
+
+    def _padded(self, m: Module, register: csr.Register, storage: dict[str, Signal], pending: Signal) -> Signal:
+        """What a read of `register` gives, all `BITS` of it."""
+        padded = Signal(BITS, name=f"read_{register.name.lower()}")
+        m.d.comb += padded.eq(self._value(register, storage, pending))
+        return padded
 
     def _value(self, register: csr.Register, storage: dict[str, Signal], pending: Signal) -> Value:
         """What a read of `register` gives."""

@@ -39,7 +39,7 @@ class ControlUnit(wiring.Component):
     instructions_<u>, retire_<u>, error_<u>, unit_status_<u>: of unit u (isa.Unit).
     status_<u>: state of unit u with its waits, see `Gate`.
     done: pulse: HALT was performed.
-    failed, first: the first error since reset, from the cycle after it on.
+    failed, first: the first error since reset, from the second cycle after it on.
     dispatched: pulse for each instruction.
     """
 
@@ -73,8 +73,12 @@ class ControlUnit(wiring.Component):
             self.dispatched.eq(dispatch.dispatched)]
         connect(m, fetch.axi, flipped(self.axi))
         connect(m, fetch.window, flipped(self.window))
-        connect(m, fetch.instructions, dispatch.instructions)
+        m.submodules.fetched = fetched = ShiftFifo(INSTRUCTION, _INBOX)  # dispatch's taking ends here
+        connect(m, fetch.instructions, fetched.i)
+        connect(m, fetched.o, dispatch.instructions)
         connect(m, fetch.fault, dispatch.fault)
+        with m.If(fetched.o.valid):  # these come before what could not be fetched
+            m.d.comb += dispatch.fault.valid.eq(0)
 
         for unit, queue, gate in zip(units, queues, gates, strict=True):
             name = Unit(unit).name.lower()

@@ -143,6 +143,7 @@ class VectorUnit(wiring.Component):
         # -- data path -------------------------------------------------------------------------------
         resting = Signal()  # turns of the iteration that entered last still come
         if turns == 1:
+            connect(m, requests.o, fetch.iterations)
             m.d.comb += [
                 fetch.go.eq(room), lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
                 lanes.begins_next.eq(fetch.begins_next), lanes.tag_begins_next.eq(fetch.tag_begins_next),
@@ -151,12 +152,16 @@ class VectorUnit(wiring.Component):
             assert _RESULTS + 1 + -(-(self.settling + turns) // turns) <= _QUEUE, "what is under way has room"
             m.submodules.turns = cut = Turns(config)
             pause = Signal(range(turns))  # cycles until the next iteration may be requested
-            with m.If(self.iteration):  # nothing follows a fault
-                m.d.sync += pause.eq(turns - 1)
+            entered, ran = Signal(), Signal()  # in the cycle before; an iteration, not a fault
+            m.d.sync += entered.eq(fetch.entered)
+            with m.If(fetch.entered):
+                m.d.sync += [pause.eq(turns - 1), ran.eq(self.iteration)]
             with m.Elif(pause != 0):
                 m.d.sync += pause.eq(pause - 1)
+            # The iteration leaves its queue a cycle late: arbitration is long.
             m.d.comb += [
-                resting.eq(pause != 0), fetch.go.eq(room & ~resting), cut.comes.eq(fetch.comes),
+                fetch.iterations.valid.eq(requests.o.valid), fetch.iterations.payload.eq(requests.o.payload),
+                requests.o.ready.eq(entered), resting.eq((pause != 0) & ran), fetch.go.eq(room & (pause == 0)), cut.comes.eq(fetch.comes),
                 cut.tag_comes_begins.eq(fetch.tag_begins_next),
                 cut.tag.eq(fetch.tag), cut.a.eq(fetch.a), cut.b.eq(fetch.b),
                 parameters.turn.eq(cut.turn), parameters.takes.eq(cut.takes),
@@ -164,7 +169,6 @@ class VectorUnit(wiring.Component):
                 lanes.begins_next.eq(cut.begins_next), lanes.tag_begins_next.eq(cut.tag_begins_next),
                 lanes.tag.eq(cut.turn_tag), lanes.last.eq(cut.last), lanes.a.eq(cut.turn_a), lanes.b.eq(cut.turn_b)]
         connect(m, sequencer.iterations, requests.i)
-        connect(m, requests.o, fetch.iterations)
         connect(m, results.o, write_back.results)
         connect(m, fetch.scratchpad_a, flipped(self.a))
         connect(m, fetch.scratchpad_b, flipped(self.b))

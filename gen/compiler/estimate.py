@@ -29,7 +29,7 @@ def estimate(instructions: list[Emitted], config: Config) -> list[int]:
     for emitted in instructions:
         setup[emitted.name] = emitted.values
         if emitted.layer >= 0:
-            busy[emitted.layer][Unit(isa.BY_NAME[emitted.name].unit)] += cost(emitted, setup, config.lanes)
+            busy[emitted.layer][Unit(isa.BY_NAME[emitted.name].unit)] += cost(emitted, setup, config)
     return [(sum if sequential else max)(units.values()) for units in busy]
 
 
@@ -43,14 +43,14 @@ def _iterations(setup: Setup) -> int:
     return math.prod(setup["VECTOR_LOOP"][f"count_{level}"] for level in range(4))
 
 
-def _decoupled(emitted: Emitted, setup: Setup, lanes: int) -> int:
+def _decoupled(emitted: Emitted, setup: Setup, config: Config) -> int:
     """Cycles of its unit."""
     match emitted.name:
         case "MATMUL" | "DEPTHWISE":
             folds, positions = _folds(setup)
-            return folds * max(positions, lanes + MATRIX_OVERHEAD)
+            return folds * max(positions, config.lanes + MATRIX_OVERHEAD)
         case "VECTOR":
-            return _iterations(setup) + VECTOR_OVERHEAD
+            return _iterations(setup) * config.vector.columns_per_lane + VECTOR_OVERHEAD
         case "LOAD":
             shape = setup["LOAD_SHAPE"]
             return shape["rows"] * (emitted.values["length"] + shape["pad_before"] + shape["pad_after"])
@@ -59,7 +59,7 @@ def _decoupled(emitted: Emitted, setup: Setup, lanes: int) -> int:
     return SETUP if emitted.name.startswith("VECTOR") else 0
 
 
-def _sequential(emitted: Emitted, setup: Setup, lanes: int) -> int:
+def _sequential(emitted: Emitted, setup: Setup, config: Config) -> int:
     """Cycles of the microprogram."""
     work = 0
     match emitted.name:
@@ -72,7 +72,7 @@ def _sequential(emitted: Emitted, setup: Setup, lanes: int) -> int:
                 product = PRODUCT_FLOAT32
             elif (scale["multiplier_select"], scale["multiplier"], scale["right_select"], scale["right"]) == (0, 1, 0, 0):
                 product = 0
-            work = _iterations(setup) * (ITERATION + lanes * (LANE + product))
+            work = _iterations(setup) * (ITERATION + config.lanes * (LANE + product))
         case "LOAD" | "STORE":
             shape = setup[f"{emitted.name}_SHAPE"]
             padding = shape["pad_before"] + shape["pad_after"] if emitted.name == "LOAD" else 0

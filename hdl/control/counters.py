@@ -27,7 +27,7 @@ class Counters(wiring.Component):
     counting: count this cycle.
     state_0 .. state_3: isa.State of each unit.
     <event>: for each of `EVENTS` in lower case: how often it happens in this cycle.
-    select, value: index in csr.COUNTERS, and two cycles later that counter; zero for an index beyond the last.
+    select, value: index in csr.COUNTERS, and three cycles later that counter; zero for an index beyond the last.
     """
 
     EVENT_BITS = 6  # width of an event input
@@ -68,5 +68,5 @@ class Counters(wiring.Component):
             with m.Elif(counting[number]):
                 m.d.sync += count.eq(count + step)
             counters.append(count)
-        m.d.comb += self.value.eq(choose(m, self.select, dict(enumerate(counters)), bits=32, name="chosen"))
+        m.d.comb += self.value.eq(choose(m, delayed(self.select, "selected"), dict(enumerate(counters)), bits=32, name="chosen"))
         return m

@@ -32,7 +32,7 @@ def writable(register: csr.Register, config: Config) -> int:
 class CsrBank(wiring.Component):
     """Registers on AXI4-Lite.
 
-    One write and one read at a time, a write answered 2 and a read 4 cycles after its last part was accepted. SLVERR for addresses without
+    One write and one read at a time, a write answered 2 and a read 5 cycles after its last part was accepted. SLVERR for addresses without
     a register, for writes to read-only ones, and for writes to program and window registers while a program runs; such a write
     changes nothing. The two low address bits are ignored; write strobes are obeyed.
 
@@ -45,7 +45,7 @@ class CsrBank(wiring.Component):
     done_event, error_event: pulses that make the interrupts pending; stronger than a write that clears.
     irq: an enabled interrupt is pending.
     program_offset, program_length, window_0 .. window_3: as programmed.
-    counter_select, counter_value: index in csr.COUNTERS of the counter being read, and its value two cycles later.
+    counter_select, counter_value: index in csr.COUNTERS of the counter being read, and its value three cycles later.
     """
 
     def __init__(self, config: Config) -> None:
@@ -114,9 +114,9 @@ class CsrBank(wiring.Component):
         m.d.sync += pending.eq(pending & ~cleared | set_)
 
     def _read(self, m: Module, storage: dict[str, Signal], pending: Signal) -> None:
-        """Accept an address, choose the register in the next two cycles, answer with it or with a counter in the one after."""
+        """Accept an address, choose the register or counter in the next three cycles, answer in the one after."""
         ar, r = self.axil.ar, self.axil.r
-        accept, under_way, index = Signal(), Signal(3), Signal(csr.ADDRESS_BITS - 2)
+        accept, under_way, index = Signal(), Signal(4), Signal(csr.ADDRESS_BITS - 2)
         counts, act = Signal(reset_less=True), under_way[-1]
         first = csr.COUNTER_BASE // 4
         m.d.comb += [accept.eq(ar.valid & ~under_way.any() & ~r.valid), ar.ready.eq(accept), self.counter_select.eq(index - first)]

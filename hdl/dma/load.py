@@ -1,7 +1,7 @@
 """The load unit: LOAD_SHAPE and LOAD."""
 
-from amaranth import Module, Mux, Signal
-from amaranth.lib import data, wiring
+from amaranth import Const, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import Out
 from amaranth.utils import exact_log2
 
@@ -18,6 +18,7 @@ from weft.hdl.interfaces import (
     ScratchpadWrite,
     WindowSignature,
     read_layout,
+    touch_layout,
     unit_members,
 )
 from weft.hdl.mem.lines import touched
@@ -94,29 +95,35 @@ class LoadUnit(wiring.Component):
         # -- data side ----------------------------------------------------------------------------------------------------------------
         head, beat = queue.o.payload, beats.o.payload
         for_bus, for_padding, bad, drop = Signal(), Signal(), Signal(), Signal()
+        settling, came = Signal(), Signal()  # the instruction's last line is on its way through the queue; a beat for the head is there
+        write, settled = self._way_to_scratchpad(m)
         moved, finished, final = Signal(), Signal(), Signal()
         inside, left, next_left = Signal(), Signal(8), Signal(8, reset_less=True)  # not the first line of the segment; lines after this
         line, next_line = Signal(head.line.shape()), Signal(head.line.shape(), reset_less=True)
         m.d.comb += [
             for_bus.eq(queue.o.valid & (head.kind == Kind.DATA)), for_padding.eq(queue.o.valid & (head.kind == Kind.PADDING)),
             bad.eq(beat.response[1]),  # SLVERR or DECERR
-            drop.eq(completion.failed | (for_bus & bad)),
+            drop.eq(completion.failed | (for_bus & bad & came)), came.eq(beats.o.valid & ~settling),
             line.eq(Mux(inside, next_line, head.line)), left.eq(Mux(inside, next_left, head.length)), final.eq(left == 0),
-            self.write.valid.eq(~drop & (for_padding | (for_bus & beats.o.valid))),
-            self.write.address.eq(line << exact_log2(config.line_bytes)), self.write.count.eq(config.line_bytes),
-            self.write.touches.eq(touched(m, config, address=self.write.address, beyond=None, name="line")),
-            self.write.data.eq(Mux(for_padding, head.fill.replicate(config.line_bytes), beat.data)),
-            beats.o.ready.eq(for_bus & (self.write.ready | drop)),
-            moved.eq((self.write.valid & self.write.ready) | (for_bus & beats.o.valid & drop)),
-            finished.eq(moved & final), landed.eq(finished & for_bus),
+            write.valid.eq(~drop & ((for_padding & ~settling) | (for_bus & came))),
+            write.payload.address.eq(line << exact_log2(config.line_bytes)),
+            write.payload.touches.eq(touched(m, config, address=write.payload.address, beyond=None, name="line")),
+            write.payload.data.eq(Mux(for_padding, head.fill.replicate(config.line_bytes), beat.data)),
+            beats.o.ready.eq(for_bus & (write.ready | drop) & ~settling),
+            moved.eq((write.valid & write.ready) | (for_bus & came & drop)), landed.eq(finished & for_bus),
             queue.o.ready.eq(finished | ~(for_bus | for_padding) | (for_padding & drop))]
+        if config.scratchpad.write_queue:
+            m.d.comb += finished.eq(Mux(head.last, settling & settled, moved & final))
+            m.d.sync += settling.eq((settling | (moved & final & head.last)) & ~finished)
+        else:
+            m.d.comb += finished.eq(moved & final)
         with m.If(moved):
             m.d.sync += [inside.eq(~final), next_left.eq(left - 1), next_line.eq(line + 1)]
 
         m.d.comb += [
             completion.taken.eq(self.instructions.valid & self.instructions.ready), completion.done.eq(queue.o.valid & queue.o.ready),
             completion.last.eq(head.last), completion.pc.eq(head.pc), completion.signal.eq(head.signal), completion.offset.eq(head.offset)]
-        with m.If(for_bus & beats.o.valid & bad):
+        with m.If(for_bus & came & bad):
             m.d.comb += completion.cause.eq(Mux(beat.response == DECERR, Cause.READ_DECERR, Cause.READ_SLVERR))
         with m.Elif(queue.o.valid & (head.kind == Kind.BAD_SCRATCHPAD)):
             m.d.comb += completion.cause.eq(Cause.SCRATCHPAD)
@@ -128,8 +135,8 @@ class LoadUnit(wiring.Component):
         with m.If(completion.taken):
             m.d.sync += newest.eq(self.instructions.payload.pc)
         m.d.comb += self.status.pc.eq(Mux(queue.o.valid, head.pc, newest))
-        with m.If(self.write.valid):
-            m.d.comb += self.status.state.eq(Mux(self.write.ready, State.RUN, State.STALL_MEMORY))
+        with m.If(write.valid):
+            m.d.comb += self.status.state.eq(Mux(write.ready, State.RUN, State.STALL_MEMORY))
         with m.Elif(for_bus):
             m.d.comb += self.status.state.eq(State.STALL_BUS)
         with m.Elif(completion.busy):
@@ -137,3 +144,18 @@ class LoadUnit(wiring.Component):
         with m.Else():
             m.d.comb += self.status.state.eq(State.IDLE)
         return m
+
+    def _way_to_scratchpad(self, m: Module) -> tuple[stream.Interface, Value]:
+        """(Where lines go, whether all that went there has been written), through a queue or not."""
+        config, port = self._config, self.write
+        layout = data.StructLayout({"address": isa.ADDRESS_BITS, "touches": touch_layout(config), "data": 8 * config.line_bytes})
+        if config.scratchpad.write_queue:
+            m.submodules.lines = lines = ShiftFifo(layout, SKID)
+            source, way, settled = lines.o, lines.i, lines.level == 0
+        else:
+            source = way = stream.Signature(layout).create(path=("line_out",))
+            settled = Const(1)
+        m.d.comb += [
+            port.valid.eq(source.valid), source.ready.eq(port.ready), port.address.eq(source.payload.address),
+            port.touches.eq(source.payload.touches), port.data.eq(source.payload.data), port.count.eq(config.line_bytes)]
+        return way, settled

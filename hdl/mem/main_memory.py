@@ -64,15 +64,15 @@ class MainMemory(wiring.Component):
                      asking.data.eq(self.port.write_data), self.port.ready.eq(1)]
         port = _delayed(m, asking, 1, "port", reset_less=False)  # a client's own logic ends here
 
-        reads, writes, turn, room = Signal(), Signal(), Signal(), Signal()
+        reads, writes, room = Signal(), Signal(), Signal()
+        prefers_writes = Signal()  # decided a cycle early, so that `ready` waits for little
         reading, read_line, read_left = Signal(), Signal.like(ram.address), Signal(8)
         read_outside, read_id = Signal(), Signal()
         writing, write_line, write_outside = Signal(), Signal.like(ram.address), Signal()
         m.d.comb += [
-            reads.eq(reading & room & ~port.valid & ~(writing & w.valid & turn)),
-            writes.eq(writing & ~port.valid & w.valid & ~reads), w.ready.eq(writes)]
-        with m.If(reads | writes):
-            m.d.sync += turn.eq(reads)
+            w.ready.eq(writing & prefers_writes & ~port.valid), writes.eq(w.valid & w.ready),
+            reads.eq(reading & room & ~port.valid & ~(w.valid & writing & prefers_writes))]
+        m.d.sync += prefers_writes.eq(~(writes & reading))
 
         # -- reads of the bus --------------------------------------------------------------------------------------------------------
         last = Signal()

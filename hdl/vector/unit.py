@@ -107,7 +107,8 @@ class VectorUnit(wiring.Component):
         strides = [Signal(word_layout("VECTOR_STRIDE"), name=f"stride_{name}") for name in ("a", "b", "destination")]
         vector = Signal(word_layout("VECTOR"), reset_less=True)
         pc = Signal(isa.PC_BITS, reset_less=True)
-        start = Signal()
+        start, started = Signal(), Signal()
+        m.d.sync += started.eq(start)
         with m.If(taking):
             m.d.sync += pc.eq(self.instructions.payload.pc)
             for register, name in ((loop, "VECTOR_LOOP"), (scale, "VECTOR_SCALE"), (post, "VECTOR_POST")):
@@ -184,8 +185,8 @@ class VectorUnit(wiring.Component):
             sequencer.vector.eq(vector), sequencer.stride_a.eq(strides[0]),
             sequencer.stride_b.eq(strides[1]), sequencer.stride_destination.eq(strides[2]),
             sequencer.base_a.eq(given.a), sequencer.base_b.eq(given.b), sequencer.base_destination.eq(given.destination),
-            parameters.load.eq(start), parameters.give_next.eq(fetch.begins_next),
-            parameters.index.eq(given.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
+            parameters.load.eq(started), parameters.give_next.eq(fetch.begins_next),
+            parameters.index.eq(vector.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
             parameters.write_pre.eq(write_back.write_pre), parameters.write_multiplier.eq(write_back.write_multiplier),
             parameters.write_shift.eq(write_back.write_shift), parameters.write_index.eq(write_back.index),
             parameters.write_data.eq(write_back.lanes),

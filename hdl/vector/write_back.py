@@ -1,6 +1,6 @@
 """Brings results to their destination."""
 
-from amaranth import Cat, Module, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -9,6 +9,8 @@ from weft.gen.isa import Destination
 from weft.hdl.interfaces import AccumulatorWrite, ScratchpadWrite
 from weft.hdl.vector.iteration import result_layout
 from weft.hdl.vector.table import Table
+
+_UNHURRIED = 4  # cycles between two results: from so many on, the accumulators' answer may take its time
 
 
 class WriteBack(wiring.Component):
@@ -46,13 +48,19 @@ class WriteBack(wiring.Component):
             self.scratchpad.address.eq(destination), self.scratchpad.touches.eq(head.touches),
             self.scratchpad.count.eq(self.count[: len(self.scratchpad.count)]),
             self.scratchpad.data.eq(Cat(head.lanes[n][:8] for n in range(self._config.lanes))),
-            self.accumulator.address.eq(destination[: len(self.accumulator.address)]),
-            self.accumulator.data.eq(head.lanes.as_value()), self.index.eq(destination[: len(self.index)]),
+            self.index.eq(destination[: len(self.index)]),
             self.table_address.eq(destination[: len(self.table_address)]), self.table_data.eq(head.lanes[0].as_signed()),
             self.finished.eq(self.results.valid & self.results.ready & head.tag.final)]
+        if self._config.vector.columns_per_lane >= _UNHURRIED:
+            accumulated = self._wait_for_accumulators(m, writes & (self.kind == Destination.ACCUMULATOR))
+        else:
+            accumulated = self.accumulator.ready
+            m.d.comb += [self.accumulator.address.eq(destination[: len(self.accumulator.address)]),
+                         self.accumulator.data.eq(head.lanes.as_value()),
+                         self.accumulator.valid.eq(writes & (self.kind == Destination.ACCUMULATOR))]
         with m.Switch(self.kind):
             with m.Case(Destination.ACCUMULATOR):
-                m.d.comb += [self.accumulator.valid.eq(writes), self.results.ready.eq(self.ready & (self.accumulator.ready | fault))]
+                m.d.comb += self.results.ready.eq(self.ready & (accumulated | fault))
             with m.Case(Destination.BYTES):
                 m.d.comb += self.scratchpad.valid.eq(writes)
             with m.Case(Destination.PARAMETER_PRE):
@@ -64,3 +72,16 @@ class WriteBack(wiring.Component):
             with m.Case(Destination.TABLE):
                 m.d.comb += self.table_write.eq(writes)
         return m
+
+    def _wait_for_accumulators(self, m: Module, writes: Value) -> Signal:
+        """Offer what is to be written from registers; give a register that says it was written in the cycle before. Three cycles each."""
+        offered, written = Signal(), Signal()
+        port, head = self.accumulator, self.results.payload
+        m.d.comb += port.valid.eq(offered)
+        m.d.sync += [offered.eq(Mux(offered, ~port.ready, writes & ~written)), written.eq(offered & port.ready)]
+        for value, given in ((port.address, head.tag.destination), (port.data, head.lanes.as_value())):
+            register = Signal.like(value, reset_less=True, name=f"offered_{value.name}")
+            with m.If(~offered):
+                m.d.sync += register.eq(given)
+            m.d.comb += value.eq(register)
+        return written

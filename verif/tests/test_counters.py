@@ -19,7 +19,7 @@ async def _values(ctx, dut):
     values = {}
     for index, name in enumerate(NAMES):
         ctx.set(dut.select, index)
-        await ctx.tick().repeat(2)
+        await ctx.tick().repeat(3)
         values[name] = ctx.get(dut.value)
     return values
 

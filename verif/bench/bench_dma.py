@@ -312,6 +312,7 @@ async def address_space_end(dut: Any, name: str) -> None:
 
 CONFIGS = {
     "tiny4": Config.load(runner.CONFIGS / "tiny4.toml"),
+    "edge8": Config.load(runner.CONFIGS / "edge8.toml"),  # lines wait in a queue for the scratchpad
     "edge16": Config.load(runner.CONFIGS / "edge16.toml"),
     # A burst may be longer than a page, and addresses wider than a window.
     "wide64": Config.from_mapping({

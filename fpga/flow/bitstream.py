@@ -109,7 +109,9 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     made = synthesised(core, board, mhz, steps, tell)
     check_fits(made.units, config, board)
     die = floorplan.DIES.get(board.device.name)
-    fixed = floorplan.places(made.netlist.cells, die) if die else {}
+    hard = family.cells["DSP"] | family.cells["block RAM"]
+    blocks = [name for name, cell in made.netlist.cells.items() if cell["type"] in hard]
+    fixed = floorplan.places(blocks, die) if die else {}
     try:
         placed = placement.place(steps, family, made.design.place, made.step / synthesis.NETLIST, made.design.constraints, options.seed,
                                  fixed, lambda text: tell("placement", text))

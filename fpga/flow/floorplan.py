@@ -62,8 +62,8 @@ def _main_memory(die: Die, piece: int) -> str | None:
 # Name of a cell -> its block. A name without a rule, or whose block the die does not have, is left to nextpnr.
 _PIECE = r"\.array\.\d+\.(\d+)$"
 RULES: tuple[tuple[str, Callable[..., str | None]], ...] = (
-    (r"matrix\.array\.pe_(\d+)_(\d+)\.multiplier\.", lambda die, row, column: _element(die, int(row), int(column))),
-    (r"\.scale_(\d+)\.(high|low|cross_1|cross_2)_", lambda die, lane, name: die.multiplier(
+    (r"matrix\.array\.pe_(\d+)_(\d+)\.multiplier\.block$", lambda die, row, column: _element(die, int(row), int(column))),
+    (r"\.scale_(\d+)\.(high|low|cross_1|cross_2)_\d+\.block$", lambda die, lane, name: die.multiplier(
         _ARRAY + int(lane) % 2, _BEHIND + int(lane) // 2, ("high", "low", "cross_1", "cross_2").index(name))),
     (r"accumulators\.bank_(\d)" + _PIECE, lambda die, bank, piece: die.memory(_LOW, int(piece), int(bank))),
     (r"parameters\.(pre|multiplier)" + _PIECE, lambda die, name, piece: die.memory(_LOW, int(piece), 2 + (name == "multiplier"))),

@@ -74,7 +74,9 @@ def test_a_dsp_block_gets_few_clock_enables() -> None:
 
 def test_what_it_does_not_know_is_left_to_nextpnr(tmp_path: Path) -> None:
     large = [f"image.npu.scratchpad.even_0.array.0.{piece}" for piece in range(8)]
-    found = places([*large, "image.npu.other.array.0.0", "image.npu.matrix.array.pe_15_15.multiplier.block"], ECP5_85)
+    others = ["image.npu.other.array.0.0", "image.npu.matrix.array.pe_0_0.multiplier.b_TRELLIS_FF_Q",
+              "image.npu.matrix.array.pe_15_15.multiplier.block"]
+    found = places([*large, *others], ECP5_85)
     assert set(found) == set(large[:4])
     _netlist(tmp_path / "netlist.json", {"a": "DP16KD", "b": "DP16KD"})
     apply(tmp_path / "netlist.json", {"a": "X4/Y22/EBR0"})

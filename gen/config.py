@@ -89,6 +89,8 @@ class Axi:
 class Queues:
     depth: int = _option(16, "instructions that each unit's queue holds", low=2, high=256, power=True)
     fetch_depth: int = _option(64, "instructions that the fetch buffer holds", low=32, high=256, power=True)
+    wait_register: bool = _option(False, "a register between semaphores and queues, for FPGAs: an instruction that waits for a semaphore "
+                                  "passes a cycle later", choices=(False, True), extra=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -59,6 +59,12 @@ def _main_memory(die: Die, piece: int) -> str | None:
     return die.memory(_TOP, piece // 4, piece % 4) if piece < top else die.memory(_MIDDLE, _BEHIND + 2 + (piece - top) // 4, piece % 4)
 
 
+def _parameters(die: Die, name: str, piece: int) -> str | None:
+    """Parameter sets lie beside the lanes' multipliers: eight blocks for a field of 32 bits in eight columns, fewer for the shifts."""
+    place = 8 * ("pre", "multiplier", "shift").index(name) + piece
+    return die.memory(_LOW, _BEHIND + place // 4, place % 4)
+
+
 # Name of a cell -> its block. A name without a rule, or whose block the die does not have, is left to nextpnr.
 _PIECE = r"\.array\.\d+\.(\d+)$"
 RULES: tuple[tuple[str, Callable[..., str | None]], ...] = (
@@ -66,8 +72,7 @@ RULES: tuple[tuple[str, Callable[..., str | None]], ...] = (
     (r"\.scale_(\d+)\.(high|low|cross_1|cross_2)_\d+\.block$", lambda die, lane, name: die.multiplier(
         _ARRAY + int(lane) % 2, _BEHIND + int(lane) // 2, ("high", "low", "cross_1", "cross_2").index(name))),
     (r"accumulators\.bank_(\d)" + _PIECE, lambda die, bank, piece: die.memory(_LOW, int(piece), int(bank))),
-    (r"parameters\.(pre|multiplier)" + _PIECE, lambda die, name, piece: die.memory(_LOW, int(piece), 2 + (name == "multiplier"))),
-    (r"parameters\.shift" + _PIECE, lambda die, piece: die.memory(_LOW, _BEHIND, int(piece))),
+    (r"parameters\.(pre|multiplier|shift)" + _PIECE, lambda die, name, piece: _parameters(die, name, int(piece))),
     (r"scratchpad\.(even|odd)_(\d)" + _PIECE, lambda die, half, bank, piece: die.memory(
         _MIDDLE, 2 * int(bank) + (half == "odd"), int(piece)) if int(piece) < 4 else None),
     (r"\.table_(\d)\.memory" + _PIECE, lambda die, lane, piece: die.memory(_MIDDLE, _BEHIND, int(lane)) if int(lane) < 4 else None),

@@ -13,7 +13,8 @@ UNDER_WAY_BITS = 8  # of the count of instructions that a unit holds; at its max
 
 
 class Gate(wiring.Component):
-    """Passes the head of the queue to the unit when every semaphore of its wait mask is above zero. Combinational.
+    """Passes the head of the queue to the unit when every semaphore of its wait mask is above zero. Combinational, or with
+    `wait_register` a cycle later if there is such a semaphore. (Nobody else takes from them: once above zero they stay so until then.)
 
     It takes one from each of these semaphores in the cycle in which the unit accepts the instruction, and counts the
     instructions that the unit has accepted and not retired.
@@ -30,7 +31,8 @@ class Gate(wiring.Component):
     resting: the unit holds no instruction.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, wait_register: bool = False) -> None:
+        self._wait_register = wait_register
         units = len(Unit)
         super().__init__({
             "i": In(instruction_stream()), "o": Out(instruction_stream()), "halt": In(1), "available": In(units), "take": Out(units),
@@ -42,10 +44,16 @@ class Gate(wiring.Component):
         m = Module()
         wait, missing, passes = Signal(len(Unit)), Signal(len(Unit)), Signal()
         under_way = Signal(UNDER_WAY_BITS)
-        opened = Signal()
+        opened, permitted = Signal(), Signal()
+        if self._wait_register:
+            found = Signal()  # in the cycle before, of the instruction that is still the head
+            m.d.sync += found.eq(self.i.valid & ~missing.any() & ~passes)
+            m.d.comb += permitted.eq(found | ~wait.any())
+        else:
+            m.d.comb += permitted.eq(~missing.any())
         m.d.comb += [
             wait.eq(word_layout("HALT")(self.i.payload.word).wait), missing.eq(wait & ~self.available),
-            opened.eq(~missing.any() & ~self.halt & ~under_way.all()),
+            opened.eq(permitted & ~self.halt & ~under_way.all()),
             self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid & opened), self.i.ready.eq(self.o.ready & opened),
             passes.eq(self.o.valid & self.o.ready), self.take.eq(Mux(passes, wait, 0)),
             self.waiting.eq(self.i.valid & missing.any()), self.resting.eq(under_way == 0)]

@@ -64,12 +64,14 @@ class ControlUnit(wiring.Component):
         m.submodules.semaphores = semaphores = Semaphores()
         m.submodules.deadlock = deadlock = Deadlock()
         queues = [SramFifo(INSTRUCTION, config.queues.depth) for _ in units]
-        gates = [Gate() for _ in units]
+        gates = [Gate(wait_register=config.queues.wait_register) for _ in units]
 
+        halted = Signal()  # dispatch may see it late: what it puts into a queue still stands before a gate
+        m.d.sync += halted.eq(self.halt)
         m.d.comb += [
             fetch.start.eq(self.start), fetch.stop.eq(dispatch.ended | self.halt), fetch.offset.eq(self.offset),
             fetch.length.eq(self.length), self.outstanding.eq(fetch.outstanding), semaphores.clear.eq(self.start),
-            dispatch.start.eq(self.start), dispatch.halt.eq(self.halt), self.done.eq(dispatch.done),
+            dispatch.start.eq(self.start), dispatch.halt.eq(halted), self.done.eq(dispatch.done),
             self.dispatched.eq(dispatch.dispatched)]
         connect(m, fetch.axi, flipped(self.axi))
         connect(m, fetch.window, flipped(self.window))

@@ -46,7 +46,8 @@ class Accumulators(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         lines, columns = self._config.accumulator_lines, self._config.array.columns
-        banks = [Sram(depth=lines // BANKS, width=32 * columns) for _ in range(BANKS)]
+        # A memory does not wait for arbitration: it reads for the vector unit while the stream does not, and what was not taken is dropped.
+        banks = [Sram(depth=lines // BANKS, width=32 * columns, drops_collisions=True) for _ in range(BANKS)]
         for number, bank in enumerate(banks):
             m.submodules[f"bank_{number}"] = bank
         read, write = self.read, self.write
@@ -67,12 +68,14 @@ class Accumulators(wiring.Component):
             adds, totals = Signal(name=f"adds_{number}"), Signal(name=f"totals_{number}")
             m.d.comb += [
                 adds.eq(add_read & (add_address[-1] == number)), totals.eq(total_valid & (total_address[-1] == number)),
-                bank.read.enable.eq(adds | (read_taken & (read.address[-1] == number))),
+                bank.read.enable.eq(adds | (read.valid & (read.address[-1] == number))),
                 bank.read.address.eq(Mux(adds, add_address, read.address)),
                 bank.write.enable.eq(totals | (write_taken & (write.address[-1] == number))),
                 bank.write.address.eq(Mux(totals, total_address, write.address)),
                 bank.write.data.eq(Mux(totals, total, write.data))]
-        m.d.comb += [self.reads.eq(banks[0].read.enable + banks[1].read.enable),
+            with m.If((adds | (read_taken & (read.address[-1] == number))) & bank.write.enable):
+                m.d.sync += Assert(bank.read.address != bank.write.address, "a line is used that is being written")
+        m.d.comb += [self.reads.eq(add_read + read_taken),
                      self.writes.eq(banks[0].write.enable + banks[1].write.enable)]
 
         # The vector unit's data: out of a memory into a register, and to the unit, which is as wide as the array and not close by.

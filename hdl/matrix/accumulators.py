@@ -73,7 +73,7 @@ class Accumulators(wiring.Component):
                 bank.write.enable.eq(totals | (write_taken & (write.address[-1] == number))),
                 bank.write.address.eq(Mux(totals, total_address, write.address)),
                 bank.write.data.eq(Mux(totals, total, write.data))]
-            with m.If((adds | (read_taken & (read.address[-1] == number))) & bank.write.enable):
+            with m.If(read_taken & (read.address[-1] == number) & bank.write.enable):
                 m.d.sync += Assert(bank.read.address != bank.write.address, "a line is used that is being written")
         m.d.comb += [self.reads.eq(add_read + read_taken),
                      self.writes.eq(banks[0].write.enable + banks[1].write.enable)]

@@ -92,9 +92,8 @@ class Fetch(wiring.Component):
                     next_line.eq(self.window.base[shift:] + first)]
                 m.next = "COUNT"
             with m.State("COUNT"):
-                space = C(1 << (config.axi.address_bits - shift))
                 m.d.sync += [wanted.eq((limit * isa.WORD_BYTES + (line - 1)) >> shift),
-                             above.eq(Mux(next_line[-1], 0, space - next_line))]
+                             above.eq(Mux(next_line[-1], 0, ~next_line[:-1] + 1))]  # the whole space less next_line, in one adder
                 m.next = "CLIP"
             with m.State("CLIP"):
                 m.d.sync += held.eq(Mux(above < held, above, held))

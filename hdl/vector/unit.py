@@ -72,7 +72,7 @@ class VectorUnit(wiring.Component):
     def settling(self) -> int:
         """Cycles from taking a VECTOR to taking the next instruction, at least: its first iteration has to go through the lanes."""
         shared = self._config.vector.columns_per_lane > 1
-        return ShiftFifo.LATENCY + OperandFetch.LATENCY + shared * Turns.LATENCY + LanePipeline.stages(self._config) + 1
+        return ShiftFifo.LATENCY + OperandFetch.LATENCY + shared * (1 + Turns.LATENCY) + LanePipeline.stages(self._config) + 1
 
     def elaborate(self, platform: object) -> Module:
         del platform
@@ -142,6 +142,11 @@ class VectorUnit(wiring.Component):
         m.d.sync += room.eq(results.level < _RESULTS)
 
         # -- data path -------------------------------------------------------------------------------
+        # A VECTOR's sweep begins when it is taken, or where columns share lanes from its registers, a cycle later.
+        first = vector if turns > 1 else given
+        m.d.comb += [
+            sequencer.start.eq(started if turns > 1 else start), sequencer.base_a.eq(first.a), sequencer.base_b.eq(first.b),
+            sequencer.base_destination.eq(first.destination)]
         resting = Signal()  # turns of the iteration that entered last still come
         if turns == 1:
             connect(m, requests.o, fetch.iterations)
@@ -181,10 +186,9 @@ class VectorUnit(wiring.Component):
             m.d.sync += [getattr(port, name).eq(getattr(written, name)) for name in ("address", "touches", "data", "count")]
         connect(m, write_back.accumulator, flipped(self.accumulator_write))
         m.d.comb += [
-            sequencer.start.eq(start), sequencer.verdict.eq(verdict), sequencer.loop.eq(loop),
+            sequencer.verdict.eq(verdict), sequencer.loop.eq(loop),
             sequencer.vector.eq(vector), sequencer.stride_a.eq(strides[0]),
             sequencer.stride_b.eq(strides[1]), sequencer.stride_destination.eq(strides[2]),
-            sequencer.base_a.eq(given.a), sequencer.base_b.eq(given.b), sequencer.base_destination.eq(given.destination),
             parameters.load.eq(started), parameters.give_next.eq(fetch.begins_next),
             parameters.index.eq(vector.parameter[: len(parameters.index)]), parameters.scale.eq(scale),
             parameters.write_pre.eq(write_back.write_pre), parameters.write_multiplier.eq(write_back.write_multiplier),

@@ -291,7 +291,7 @@ def _check(field: str, value: Any, option: dataclasses.Field[Any]) -> None:
                         fix=f"use {json.dumps(_legal(value, option) if expected is int else option.default)}")
     if meta["choices"] is not None and value not in meta["choices"]:
         listed = ", ".join(repr(choice) for choice in meta["choices"])
-        close = nearest(value, meta["choices"]) if isinstance(value, str) else f"use {meta['choices'][0]!r}"
+        close = nearest(value, meta["choices"]) if isinstance(value, str) else f"use {_legal(value, option)!r}"
         raise WeftError(f"{field} = {value!r}", why=f"{field} is one of {listed}", fix=close)
     if meta["low"] is not None:
         low, high, legal = meta["low"], meta["high"], _legal(value, option)

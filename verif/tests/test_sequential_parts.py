@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from weft.gen.config import Axi, Config, Counters, Machine
+from weft.gen.config import Axi, Config, Counters, Machine, Vector
 from weft.gen.errors import WeftError
 from weft.hdl.sequential.assembler import Assembler
 from weft.hdl.sequential.datapath import Datapath
@@ -181,6 +181,7 @@ def test_parts_of_the_local_memory_do_not_overlap():
 @pytest.mark.parametrize(("change", "field"), [
     ({"axi": Axi(data_bits=128, address_bits=64), "counters": Counters(enabled=False)}, "array.rows"),
     ({"array": MINI.array, "axi": Axi(data_bits=32, address_bits=64)}, "axi.address_bits"),
+    ({"array": MINI.array, "axi": MINI.axi, "vector": Vector(columns_per_lane=2)}, "vector.columns_per_lane"),
     ({"array": MINI.array, "axi": MINI.axi, "counters": Counters(enabled=True)}, "counters.enabled")], ids=lambda value: str(value)[:16])
 def test_rules_of_the_sequential_organisation(change, field):
     with pytest.raises(WeftError, match=field):

@@ -9,7 +9,7 @@ from weft.gen.isa import State, Unit
 from weft.hdl.interfaces import RetireSignature, StatusSignature, instruction_stream
 from weft.hdl.words import word_layout
 
-UNDER_WAY_BITS = 8  # of the count of instructions that a unit holds; at its maximum the gate shuts
+UNDER_WAY_BITS = 8  # of the count of instructions that a unit holds; before it overflows the gate shuts
 
 
 class Gate(wiring.Component):
@@ -44,7 +44,7 @@ class Gate(wiring.Component):
         m = Module()
         wait, missing, passes = Signal(len(Unit)), Signal(len(Unit)), Signal()
         under_way = Signal(UNDER_WAY_BITS)
-        opened, permitted = Signal(), Signal()
+        opened, permitted, shut = Signal(), Signal(), Signal()
         if self._wait_register:
             found = Signal()  # in the cycle before, of the instruction that is still the head
             m.d.sync += found.eq(self.i.valid & ~missing.any() & ~passes)
@@ -53,11 +53,12 @@ class Gate(wiring.Component):
             m.d.comb += permitted.eq(~missing.any())
         m.d.comb += [
             wait.eq(word_layout("HALT")(self.i.payload.word).wait), missing.eq(wait & ~self.available),
-            opened.eq(permitted & ~self.halt & ~under_way.all()),
+            opened.eq(permitted & ~self.halt & ~shut),
             self.o.payload.eq(self.i.payload), self.o.valid.eq(self.i.valid & opened), self.i.ready.eq(self.o.ready & opened),
             passes.eq(self.o.valid & self.o.ready), self.take.eq(Mux(passes, wait, 0)),
             self.waiting.eq(self.i.valid & missing.any()), self.resting.eq(under_way == 0)]
-        m.d.sync += under_way.eq(under_way + passes - self.retire.valid)
+        # Shut a cycle late, and therefore one instruction early.
+        m.d.sync += [under_way.eq(under_way + passes - self.retire.valid), shut.eq(under_way[1:].all())]
         with m.If(self.retire.valid):
             m.d.sync += Assert((under_way != 0) | passes, "a unit retired an instruction that it does not hold")
 

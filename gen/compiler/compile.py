@@ -1,28 +1,29 @@
 """Graph to program: simplify, plan memory, lower every node to steps, emit steps with constants fetched ahead."""
 
 import dataclasses
-import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import partial
 
 import numpy as np
 
 from weft.gen import isa
 from weft.gen.compiler.constant_channels import without_constant_channels
-from weft.gen.compiler.constants import Block, Image
+from weft.gen.compiler.constants import Image
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.estimate import estimate
+from weft.gen.compiler.lasting import Uses
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower import LOWERINGS, Context
 from weft.gen.compiler.lower.choice import conv_tiles, lower_conv
-from weft.gen.compiler.lower.context import Band
+from weft.gen.compiler.lower.context import Band, byte_destination, byte_source
 from weft.gen.compiler.lower.convolution import Epilogue, Tile
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.lower.resident import ResidentSets, fits
 from weft.gen.compiler.memory import ConstantRing, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
-from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible, input_rows
+from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible
+from weft.gen.compiler.plan_cost import cycles
 from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
@@ -36,10 +37,11 @@ INPUT_PARTS = 8  # pieces in which the input arrives, so that work starts before
 
 @dataclasses.dataclass
 class LayerStep:
-    """A step, and the index of the node that it belongs to."""
+    """A step, the index of the node that it belongs to, and that of the first node of a chain that takes turns (-1: of none)."""
 
     layer: int
     step: Step
+    chain: int = -1
 
 
 class Compilation:
@@ -61,13 +63,10 @@ class Compilation:
 
     def _plan(self) -> tuple[int, Plan]:
         """The largest block of constants, and the plan that leaves room for two of them; what activations do not use goes to the ring too.
-        Blocks are smaller only where that keeps tensors on chip."""
+        Blocks are smaller only where that saves time."""
         plans = {limit: Planner(self.config, self.graph, self.simple, _ring_lines(limit)).plan()
                  for limit in (self.config.scratchpad_lines // part for part in BLOCK_PARTS)}
-
-        def moved(limit: int) -> int:
-            return sum(math.prod(self.simple.tensors[name].shape) for name in plans[limit].spilled if name not in plans[limit].passing)
-        limit = min(plans, key=lambda limit: (moved(limit), -limit))
+        limit = min(plans, key=lambda limit: (cycles(self.config, self.simple, plans[limit]), -limit))
         return limit, plans[limit]
 
     def _place_outputs(self) -> list[Placed]:
@@ -86,73 +85,72 @@ class Compilation:
     # -- operands ---------------------------------------------------------------------------------------
     def _bands(self, step: int, node: Node) -> list[Band]:
         """The node's output rows in one band if all is resident, else as planned."""
-        height = self.simple.tensors[node.output].shape[0]
-        rows = self.plan.band_rows.get(step, height)
-        bands = []
-        for index, first in enumerate(range(0, height, rows)):
-            last = min(first + rows, height) - 1
-            inputs = tuple(self._operand(step, name, index, input_rows(self.simple, node, name, first, last))
-                           for name in node.inputs)
+        bands, made = [], self.plan.made.get(step, [(0, self.simple.tensors[node.output].shape[0] - 1)])
+        for index, (first, last) in enumerate(made):
             packed = self.plan.packed.get(step)
-            bands.append(Band(inputs, self._operand(step, node.output, index, (first, last)), first, last,
-                              packed[index % len(packed)] if packed else None))
+            bands.append(Band(tuple(self._operand(step, name, index) for name in node.inputs), self._operand(step, node.output, index),
+                              first, last, packed[index % len(packed)] if packed else None, len(made) == 1))
         return bands
 
-    def _operand(self, step: int, name: str, band: int, rows: tuple[int, int]) -> Layout:
+    def _operand(self, step: int, name: str, band: int) -> Layout:
         root = self.simple.root[name]
         if root in self.plan.spilled:
-            layouts = self.plan.bands[step, root]
-            return dataclasses.replace(layouts[band % len(layouts)], first_row=rows[0], rows=rows[1] - rows[0] + 1)
+            return self.plan.bands[step, root][band]
         layout, tensor = self.plan.resident[root], self.simple.tensors[name]
         return layout if name == root else dataclasses.replace(layout, tensor=tensor, rows=tensor.shape[0])
 
     # -- steps ------------------------------------------------------------------------------------------
     def _steps(self) -> list[LayerStep]:
         steps = [LayerStep(0, Step(self._load_input))]
-        fused, later = False, set[int]()
-        for index, node in enumerate(self.simple.nodes):
-            if fused:  # the layer before has done all the work
-                steps.append(LayerStep(index, Step(partial(self._leave_layer, node.output))))
-                fused = False
-                continue
-            fused = self._fuses(index)
-            if index in later:  # took turns with the layer before
-                continue
-            chain = [index]
-            while chain[-1] + 1 < len(self.simple.nodes) and self.simple.nodes[chain[-1]].output in self.plan.passing:
-                chain.append(chain[-1] + 1)
-            later.update(chain)
-            for name in [self.simple.nodes[step].output for step in chain] + ([self.simple.nodes[index + 1].output] if fused else []):
-                if name in self.plan.resident:
-                    steps.append(LayerStep(index, Step(partial(self._fill_padding, name))))
-            self.context.cold = index == 0
-            bands = [self._bands(step, self.simple.nodes[step]) for step in chain]
-            for number in range(len(bands[0])):
-                for step, mine_bands in zip(chain, bands, strict=True):
-                    steps += [LayerStep(step, item) for item in self._band_steps(step, mine_bands[number], fused)]
-            steps += [LayerStep(step, Step(partial(self._leave_layer, self.simple.nodes[step].output))) for step in chain]
+        for chain in self.plan.chains:
+            stages = [index for index in chain if not self._fuses(index - 1)]
+            for index in chain:
+                if self.simple.nodes[index].output in self.plan.resident:
+                    steps.append(LayerStep(index, Step(partial(self._fill_padding, self.simple.nodes[index].output))))
+                elif self.simple.nodes[index].output in self.plan.passing:
+                    steps.append(LayerStep(index, Step(partial(self._fill_sides, index))))
+            self.context.cold = chain.start == 0
+            count = len(self._bands(chain.start, self.simple.nodes[chain.start]))
+            # A stage works on what the stage before did in the round before, so nobody waits for the end of a band.
+            for turn in range(count + len(stages) - 1):
+                for place, index in enumerate(stages):
+                    if 0 <= turn - place < count:
+                        steps += self._band_steps(index, turn - place, chain.start if count > 1 else -1)
+            steps += [LayerStep(index, Step(partial(self._leave_layer, self.simple.nodes[index].output))) for index in chain]
         return self._hoist(steps)
 
-    def _band_steps(self, index: int, band: Band, fused: bool) -> Iterator[Step]:
+    def _band_steps(self, index: int, number: int, chain: int) -> Iterator[LayerStep]:
         """One band of a layer, with the addition after it if that is fused."""
         node = self.simple.nodes[index]
-        yield Step(partial(self._enter_band, node, band))
-        if fused and isinstance(node, Conv):
-            yield from lower_conv(self.context, node, band, self._epilogue(index + 1))
+        band = self._bands(index, node)[number]
+        own = (index, index + 1) if self._fuses(index) else (index,)
+        for step in own:
+            yield LayerStep(step, Step(partial(self._prepare_output, step, number)), chain)
+        if band.last < band.first:
+            return
+        for step in own:
+            yield LayerStep(step, Step(partial(self._enter_band, step, number)), chain)
+        if len(own) > 1 and isinstance(node, Conv):
+            work = lower_conv(self.context, node, band, self._epilogue(index + 1, number))
         else:
-            yield from LOWERINGS[type(node)](self.context, node, band)
-        yield Step(partial(self._leave_band, node, band))
+            work = LOWERINGS[type(node)](self.context, node, band)
+        for item in work:
+            yield LayerStep(index, item, chain)
+        for step in own:
+            yield LayerStep(step, Step(partial(self._leave_band, step, number)), chain)
 
     def _fuses(self, index: int) -> bool:
-        """Whether the addition after convolution `index` can follow it tile by tile, so that the matrix unit need not wait for
-        the whole of it: everything on chip in one band."""
-        rows = self.plan.band_rows
-        return fusible(self.simple, index) and index not in rows and index + 1 not in rows
+        """Whether the addition after convolution `index` follows it tile by tile, so that the matrix unit need not wait for
+        the whole of it: in turns, or everything on chip in one band."""
+        made = self.plan.made
+        if not fusible(self.simple, index):
+            return False
+        return any(index in chain and index + 1 in chain for chain in self.plan.chains) or (index not in made and index + 1 not in made)
 
-    def _epilogue(self, index: int) -> Epilogue:
+    def _epilogue(self, index: int, number: int) -> Epilogue:
         """Emits addition `index` for one tile of output channels, in the tile's own accumulator lines: another slot would put
         every convolution tile into the same accumulator bank, where matrix and vector unit get in each other's way."""
-        node, band = self.simple.nodes[index], self._bands(index, self.simple.nodes[index])[0]
+        node, band = self.simple.nodes[index], self._bands(index, self.simple.nodes[index])[number]
         assert isinstance(node, Add)
         lanes, (_, _, channels) = self.config.lanes, band.output.tensor.shape
 
@@ -200,26 +198,60 @@ class Compilation:
     def _fill_padding(self, name: str, _: list[int]) -> None:
         self.emitter.fill_padding(self.plan.resident[name])
 
-    def _enter_band(self, node: Node, band: Band, _: list[int]) -> None:
-        """Bring in the rows of spilled inputs, with their padding; prepare the band of a spilled output."""
+    def _fill_sides(self, step: int, _: list[int]) -> None:
+        """Put padding beside the rows of what passes from `step` to the next, in every buffer for it: rows come and go, sides stay."""
+        layouts = self.plan.bands[step, self.simple.nodes[step].output]
+        for base in dict.fromkeys(layout.base_line for layout in layouts):
+            self.emitter.fill_padding(max((layout for layout in layouts if layout.base_line == base), key=lambda layout: layout.rows))
+
+    def _enter_band(self, step: int, number: int, _: list[int]) -> None:
+        """Bring in the rows of spilled inputs, with their padding."""
+        node = self.simple.nodes[step]
+        band = self._bands(step, node)[number]
         for name, layout in dict(zip(node.inputs, band.inputs, strict=True)).items():
             root = self.simple.root[name]
             if root not in self.plan.spilled or root in self.plan.passing:
                 continue
             window, line = self.plan.spilled[root]
             top, bottom = max(0, layout.first_row), min(layout.tensor.shape[0], layout.first_row + layout.rows) - 1
-            start = layout.row_line(top) - layout.left_lines
-            end = layout.row_line(bottom) + layout.data_lines + layout.right_lines
-            self.emitter.fill(layout.base_line, start - layout.base_line, layout.pad_value)
+            self._fill_beyond(layout)
             self.emitter.load_rows(layout, top, bottom, window, line)
-            self.emitter.fill(end, layout.base_line + layout.body_lines - end, layout.pad_value)
-        if node.output in self.plan.spilled:
+
+    def _prepare_output(self, step: int, number: int, _: list[int]) -> None:
+        """Put into the band of a spilled output what is not computed now: padding, and rows from the band before that are needed again."""
+        node = self.simple.nodes[step]
+        band = self._bands(step, node)[number]
+        if node.output in self.plan.passing:
+            self._fill_beyond(band.output)
+            if number:
+                self._keep(self._bands(step, node)[number - 1].output, band.output, band.first - 1)
+        elif node.output in self.plan.spilled:
             self.emitter.fill_padding(band.output)
 
-    def _leave_band(self, node: Node, band: Band, _: list[int]) -> None:
+    def _fill_beyond(self, layout: Layout) -> None:
+        """Put padding into the rows of a band that lie above and below the tensor."""
+        top, end = max(0, layout.first_row), min(layout.tensor.shape[0], layout.first_row + layout.rows)
+        start = layout.row_line(top) - layout.left_lines
+        stop = layout.row_line(end - 1) + layout.data_lines + layout.right_lines
+        self.emitter.fill(layout.base_line, start - layout.base_line, layout.pad_value)
+        self.emitter.fill(stop, layout.base_line + layout.body_lines - stop, layout.pad_value)
+
+    def _keep(self, source: Layout, target: Layout, last: int) -> None:
+        """Copy the rows up to `last` that a band needs again, with what stands beside them, from the buffer of the band before."""
+        first, size = max(0, target.first_row), self.emitter.line_bytes
+        if last < first or source.base_line == target.base_line:
+            return
+        counts, steps = (target.row_lines, last - first + 1), (size, target.row_lines * size)
+        left = target.left_lines * size
+        self.emitter.vector(counts, byte_source(source, first, last, source.address(first) - left, steps),
+                            byte_destination(target, first, last, target.address(first) - left, steps))
+
+    def _leave_band(self, step: int, number: int, _: list[int]) -> None:
         """Write the rows of a spilled output to its home and, if it is one of the network's, to the output window."""
+        node = self.simple.nodes[step]
         if node.output not in self.plan.spilled or (node.output in self.plan.passing and not self.dump):
             return
+        band = self._bands(step, node)[number]
         self.emitter.store_rows(band.output, band.first, band.last, *self.plan.spilled[node.output])
         for name, placed in zip(self.graph.outputs, self.outputs, strict=True):
             if self.simple.root[name] == node.output:
@@ -249,15 +281,17 @@ class Compilation:
             self.context.resident.finish(self.image)
         start = ring_start(self.plan.height, _ring_lines(self.block_limit), self.config)
         ring = ConstantRing(start, self.config.scratchpad_lines - 1 - start)
-        wanted: deque[tuple[int, Block]] = deque((index, block) for index, item in enumerate(steps) for block in item.step.blocks)
-        arrived: dict[int, list[int]] = {}
+        uses = Uses.of([item.chain for item in steps], [item.step.blocks for item in steps], ring.lines)
+        wanted = deque((index, key, block) for index, blocks in enumerate(uses.fetched) for key, block in blocks)
+        lying: dict[Hashable, int] = {}  # first line of what has been requested
+        early: dict[int, int] = {}  # how many blocks a step to come finds requested
         pending: list[int] = []  # loads of constants, which follow the program, whose length is known only at the end
 
         def fetch(limit: int, most: int = FETCH_AHEAD) -> None:
             """Request blocks in order while they fit: at most `most` that no step up to `limit` needs."""
-            ahead = sum(len(lines) for index, lines in arrived.items() if index > limit)
+            ahead = sum(count for index, count in early.items() if index > limit)
             while wanted:
-                index, block = wanted[0]
+                index, key, block = wanted[0]
                 if index > limit and ahead >= most:
                     return
                 line = ring.allocate(block.lines)
@@ -268,7 +302,8 @@ class Compilation:
                     return
                 wanted.popleft()
                 ahead += index > limit
-                arrived.setdefault(index, []).append(line)
+                early[index] = early.get(index, 0) + 1
+                lying[key] = line
                 builder.layer = steps[index].layer
                 self.emitter.load(0, block.line, line, block.lines)
                 pending.append(len(builder.instructions) - 1)
@@ -279,9 +314,9 @@ class Compilation:
             started = started or (index > 0 and bool(item.step.blocks))
             fetch(index if item.step.blocks else index - 1, FETCH_AHEAD if started else 2)
             builder.layer = item.layer
-            lines = arrived.pop(index, [])
-            item.step.emit(lines)
-            for _ in lines:
+            early.pop(index, None)
+            item.step.emit([lying[key] for key in uses.keys[index]])
+            for _ in range(uses.released[index]):
                 ring.release()
         builder.halt()
         program_lines = program_bytes(len(builder.instructions), self.config) // self.config.line_bytes

@@ -180,7 +180,7 @@ class Emitter:
         self.builder.configure("MATRIX_SHAPE", **counts, **{f"{name}_stride": stride if count > 1 else None
                                                             for name, (count, stride) in loops.items()})
         tiles = Region("scratchpad", weight_line, inner[0] * outer[0] * self.lanes)
-        own = {name: int(value) for name, value in dataclasses.asdict(stream).items()} if stream else {}
+        own = {name: int(value) for name, value in vars(stream).items()} if stream else {}
         self.builder.run("DEPTHWISE" if stream else "MATMUL", activation=activation, weight_line=weight_line, accumulator=accumulator,
                          accumulate=int(accumulate), **own, reads=[*reads, tiles],
                          writes=[Region("accumulator", accumulator, x[0] * y[0] - (stream.skip if stream else 0))])
@@ -198,8 +198,8 @@ class Emitter:
                                    stride_3=steps[3])
         constants = {field: None if getattr(scale, f"{field}_select") else int(getattr(scale, field))
                      for field in ("pre", "multiplier", "left", "right")}
-        self.builder.configure("VECTOR_SCALE", **dataclasses.asdict(scale) | constants)
-        self.builder.configure("VECTOR_POST", **dataclasses.asdict(post))
+        self.builder.configure("VECTOR_SCALE", **vars(scale) | constants)
+        self.builder.configure("VECTOR_POST", **vars(post))
         self.builder.run(
             "VECTOR", a=a.address, a_source=a.kind, b=b.address, b_source=b.kind, destination=destination.address,
             destination_kind=destination.kind, lanes=lanes or self.lanes, parameter=parameter,

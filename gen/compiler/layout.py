@@ -21,10 +21,10 @@ class Halo:
     right: int = 0
 
     def __bool__(self) -> bool:
-        return any(dataclasses.astuple(self))
+        return bool(self.top or self.left or self.bottom or self.right)
 
     def union(self, other: "Halo") -> "Halo":
-        return Halo(*map(max, zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+        return Halo(max(self.top, other.top), max(self.left, other.left), max(self.bottom, other.bottom), max(self.right, other.right))
 
 
 def conv_halo(node: Conv, source: Tensor, target: Tensor) -> Halo:

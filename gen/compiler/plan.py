@@ -4,32 +4,18 @@ import dataclasses
 import math
 
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
-from weft.gen.compiler.lower.arrange import rows_needed
 from weft.gen.compiler.lower.packed import Packing
 from weft.gen.compiler.memory import Buffer, place
+from weft.gen.compiler.plan_cost import cycles
 from weft.gen.compiler.rewrite import Simplified
+from weft.gen.compiler.turns import Rows, held_between, input_rows, made_rows
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Add, Arrange, AveragePool, Conv, Graph, MaxPool, Node, Softmax
+from weft.gen.graph import Add, Conv, Graph, MaxPool, Softmax
 
 PACKED = "packed windows"  # name of their buffers
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
-
-
-def input_rows(simple: Simplified, node: Node, name: str, first: int, last: int) -> tuple[int, int]:
-    """Rows of input `name` that output rows first .. last of a node need; padding rows included (may be negative)."""
-    if isinstance(node, Arrange):
-        positions = {index for index, other in enumerate(node.inputs) if simple.root[other] == simple.root[name]}
-        return rows_needed(node, positions, first, last)
-    if isinstance(node, Conv):
-        top, reach = node.padding[0], (node.weights.shape[1] - 1) * node.dilation[0]
-    elif isinstance(node, MaxPool | AveragePool):
-        top, reach = node.padding[0], node.kernel[0] - 1
-    elif simple.tensors[name].shape[0] == 1:
-        return 0, 0  # of one row, or the same for all rows
-    else:
-        return first, last
-    return first * node.stride[0] - top, last * node.stride[0] - top + reach
+SHARES = 1.0, 0.75  # of the free lines that bands may take: if fragmentation defeats the placement, less
 
 
 def fusible(simple: Simplified, step: int) -> bool:
@@ -45,15 +31,17 @@ def fusible(simple: Simplified, step: int) -> bool:
 
 @dataclasses.dataclass
 class Plan:
-    """`resident[tensor]` lies on chip from its producer to its last reader; `spilled[tensor]` is (window, line) in DRAM and
-    passes through alternating row-band buffers in `bands[step, tensor]`; `band_rows[step]` output rows a band. Tensors of `passing` go from
-    one step to the next band by band and never to DRAM, although they have a place there. `packed[step]`: first
-    lines for kernel windows that the step packs, for one band after the other."""
+    """`resident[tensor]` lies on chip from its producer to its last reader; `spilled[tensor]` is (window, line) in DRAM. Steps of one of
+    `chains` take turns, band by band, if they have bands: `made[step]` are the output rows of each, and `bands[step, tensor]` says where
+    in alternating buffers the rows of a spilled operand lie. Tensors of `passing` go from one step to the next and never to
+    DRAM, although they have a place there. `packed[step]`: first lines for kernel windows that the step packs, for one band
+    after the other."""
 
     resident: dict[str, Layout]
     spilled: dict[str, tuple[int, int]]
+    chains: list[range]
+    made: dict[int, list[Rows]]
     bands: dict[tuple[int, str], list[Layout]]
-    band_rows: dict[int, int]
     passing: set[str]
     packed: dict[int, list[int]]
     buffers: list[Buffer]
@@ -70,6 +58,7 @@ class Planner:
         self.born = {simple.root[graph.input]: 0}
         self.dies = {simple.root[graph.input]: 0}
         self.halo: dict[str, Halo] = {}
+        self._known: dict[tuple[object, ...], Bands] = {}
         for step, node in enumerate(simple.nodes):
             self.born[node.output] = self.dies[node.output] = step
             for name in node.inputs:
@@ -91,17 +80,6 @@ class Planner:
                             fix="insert a copy, or flatten only in front of a fully connected layer")
         return Layout(tensor, self.config.line_bytes, halo, aligned, rows=tensor.shape[0])
 
-    def _band(self, step: int, name: str, output_rows: int) -> Layout:
-        """Band buffer of a spilled operand of `step`: the rows, and for an input their padding."""
-        tensor, node = self.simple.tensors[name], self.simple.nodes[step]
-        halo = self.halo.get(name, Halo())
-        if name == node.output:
-            return Layout(tensor, self.config.line_bytes, aligned=True, rows=min(output_rows, tensor.shape[0]))
-        height = self.simple.tensors[node.output].shape[0]
-        ends = (input_rows(self.simple, node, name, first, min(first + output_rows, height) - 1) for first in range(0, height, output_rows))
-        side = Halo(0, halo.left, 0, halo.right)
-        return Layout(tensor, self.config.line_bytes, side, True, rows=max(last - first + 1 for first, last in ends))
-
     def _packed_lines(self, step: int, rows: int) -> int:
         """Lines for the kernel windows that `step` packs in a band of `rows` rows."""
         node = self.simple.nodes[step]
@@ -110,84 +88,72 @@ class Planner:
         target, packing = self.simple.tensors[node.output], Packing.of(node)
         return packing.lines(rows, target.shape[1], self.config) if packing.saves(node, target, rows, self.config) else 0
 
-    def _follows(self, step: int, spilled: list[str]) -> bool:
-        """Whether `step` takes its only input, which is spilled, from the step before, row by row, and nobody else does: so the two can
-        take turns, band by band, and the tensor between them need not go to DRAM."""
-        if step < 1 or step in self.separate:
+    def _follows(self, step: int, start: int, spilled: list[str]) -> bool:
+        """Whether `step` can take turns with the steps from `start` on: only it reads the result of the step before, which is spilled."""
+        if step == start or step in self.separate:
             return False
         node, before = self.simple.nodes[step], self.simple.nodes[step - 1]
         name = before.output
-        if not isinstance(node, Conv) or not isinstance(before, Conv) or name not in spilled or node.inputs != (name,):
+        if (name not in spilled or self.dies[name] != step or name in self.simple.viewed or name in self.graph.outputs
+                or not isinstance(before, Conv | MaxPool | Add)):
             return False
-        whole = (node.weights.shape[1], *node.stride, *node.padding) == (1, 1, 1, 0, 0, 0, 0)
-        return whole and self.dies[name] == step and name not in self.simple.viewed and name not in self.graph.outputs
+        if isinstance(node, Add):
+            others = [self.simple.root[other] for other in node.inputs if other != name]
+            return fusible(self.simple, step - 1) and all(self.born[other] < start for other in others)
+        return isinstance(node, Conv | MaxPool) and node.inputs == (name,)
 
     def _chains(self, spilled: list[str]) -> list[range]:
         """Steps that take turns, band by band; most are alone."""
         chains: list[range] = []
         for step in range(len(self.simple.nodes)):
-            if chains and self._follows(step, spilled):
+            if chains and self._follows(step, chains[-1].start, spilled):
                 chains[-1] = range(chains[-1].start, step + 1)
             else:
                 chains.append(range(step, step + 1))
         return chains
 
     def plan(self) -> Plan:
-        """Let steps take turns where that saves DRAM traffic; pack kernel windows where nothing more has to be spilled for it."""
-        steps = range(1, len(self.simple.nodes))
-        self.packs, self.separate = False, set(steps)
-        plain = self._plan()
-        self.separate = set()
-        turns = self._plan()
-        self.separate |= {step for step in steps
-                          if self.simple.nodes[step - 1].output in turns.passing and not self._pays(step, plain, turns)}
-        turns = self._plan()
-        self.packs = True
+        """Let steps take turns where that saves time; pack kernel windows where nothing more has to be spilled for it."""
+        self.packs, self.separate = False, set[int]()
+        best, kept = self._plan(), self.separate
+        self.cost = cycles(self.config, self.simple, best)
+        for step in [step for chain in best.chains for step in chain[1:]]:
+            self.separate = kept | {step}
+            trial = self._plan()
+            cost = cycles(self.config, self.simple, trial)
+            if cost < self.cost:
+                best, kept, self.cost = trial, self.separate, cost
+        self.packs, self.separate = True, kept
         packing = self._plan()
-        return packing if list(packing.spilled) == list(turns.spilled) else turns
-
-    def _pays(self, step: int, plain: Plan, turns: Plan) -> bool:
-        """Whether taking turns with the step before saves more DRAM traffic than fetching weights for more bands costs."""
-        def bands(plan: Plan, step: int) -> int:
-            height = self.simple.tensors[self.simple.nodes[step].output].shape[0]
-            return -(-height // plan.band_rows.get(step, height))
-
-        between = self.simple.tensors[self.simple.nodes[step - 1].output]
-        cost = 0
-        for node, index in ((self.simple.nodes[step - 1], step - 1), (self.simple.nodes[step], step)):
-            assert isinstance(node, Conv)
-            size = node.weights.size if node.groups == 1 else len(node.weights) * self.config.lanes
-            cost += (bands(turns, index) - bands(plain, index)) * size
-        return cost < 2 * math.prod(between.shape) * (between.name in plain.spilled)
+        return packing if list(packing.spilled) == list(best.spilled) and packing.chains == best.chains else best
 
     def _plan(self) -> Plan:
         """Spill as little as needed, largest tensors at the fullest step first."""
         spilled: list[str] = []
+        self.separate = set(self.separate)
         while True:
             resident = {name: self.layout(name) for name in self.born if name not in spilled}
-            chain_of = {step: chain for chain in self._chains(spilled) for step in chain}
+            chains = self._chains(spilled)
+            chain_of = {step: chain for chain in chains for step in chain}
             buffers = [Buffer(name, layout.lines, chain_of[self.born[name]].start, chain_of[self.dies[name]].stop - 1)
                        for name, layout in resident.items()]
-            bands, band_rows, stuck = self._bands(spilled, buffers)
-            if stuck is None:
-                extra = [Buffer(f"{name}#{step}.{index}", layout.lines, chain_of[step].start, chain_of[step].stop - 1)
-                         for (step, name), layouts in bands.items() for index, layout in enumerate(layouts)
-                         if name != self.simple.nodes[step].inputs[0] or not self._follows(step, spilled)]
-                for step, node in enumerate(self.simple.nodes):
-                    size = self.simple.tensors[node.output].shape[0]
-                    rows = band_rows.get(step, size)
-                    if lines := self._packed_lines(step, rows):
-                        extra += [Buffer(f"{PACKED}#{step}.{index}", lines, chain_of[step].start, chain_of[step].stop - 1)
-                                  for index in range(1 if rows == size else 2)]
-                height = self._place(buffers + extra)
+            for share in SHARES:
+                bands = Bands()
+                stuck = next((chain for chain in chains if not self._fit(chain, share, spilled, buffers, bands)), None)
+                height = self._place(buffers + bands.buffers) if stuck is None else None
                 if height is not None:
-                    return self._finish(resident, spilled, bands, band_rows, buffers, extra, height)
+                    return self._finish(resident, spilled, chains, bands, buffers, height)
             try:
                 spilled.append(self._victim(buffers, stuck))
             except WeftError:
-                if stuck is None or len(chain_of[stuck]) == 1:
+                if stuck is None or len(stuck) == 1:
                     raise
-                self.separate |= set(chain_of[stuck])  # together they do not fit
+                self.separate.add(self._cut(stuck))
+
+    def _cut(self, chain: range) -> int:
+        """Where to cut a chain that does not fit: before its last step, an addition not from its convolution."""
+        step = chain[-1]
+        return step - 1 if step - 1 > chain.start and isinstance(self.simple.nodes[step], Add) else step
 
     def _matmul_cycles(self, name: str) -> int:
         """A measure of how long the matrix unit reads tensor `name` together with weights."""
@@ -201,45 +167,63 @@ class Planner:
         height = place(buffers, self.limit, lambda buffer: (-long[buffer.name], -buffer.lines, buffer.start))
         return height if height is not None else place(buffers, self.limit)
 
-    def _bands(self, spilled: list[str], buffers: list[Buffer]) -> tuple[dict[tuple[int, str], list[Layout]], dict[int, int], int | None]:
-        """Band buffers for each spilled operand of each step, two if it takes several bands; or the step at which not even one row fits."""
-        bands: dict[tuple[int, str], list[Layout]] = {}
-        rows_of: dict[int, int] = {}
-        for chain in self._chains(spilled):
-            operands: list[tuple[int, str]] = []
-            for step in chain:
-                node = self.simple.nodes[step]
-                own = dict.fromkeys([*(self.simple.root[n] for n in node.inputs), node.output])
-                operands += [(step, name) for name in own if name in spilled]
-            if not operands:
+    def _fit(self, chain: range, share: float, spilled: list[str], buffers: list[Buffer], bands: "Bands") -> bool:
+        """Add to `bands` those of a chain's spilled operands, as few as fit in a `share` of what is free beside the buffers. False
+        if not even one row fits."""
+        nodes = [self.simple.nodes[step] for step in chain]
+        if not any(name in spilled for node in nodes for name in (*map(self.simple.root.get, node.inputs), node.output)):
+            if lines := self._packed_lines(chain.start, self.simple.tensors[nodes[0].output].shape[0]):
+                bands.buffers.append(Buffer(f"{PACKED}#{chain.start}.0", lines, chain.start, chain.start))
+            return True
+        free = self.limit - sum(buffer.lines for buffer in buffers if buffer.start <= chain.start <= buffer.end)
+        height, before = self.simple.tensors[nodes[-1].output].shape[0], 0
+        for count in range(1, height + 1):
+            rows = -(-height // count)
+            if rows == before:
                 continue
-            step = chain.start
-            free = self.limit - sum(buffer.lines for buffer in buffers if buffer.start <= step <= buffer.end)
-            height = rows = self.simple.tensors[self.simple.nodes[step].output].shape[0]
-            # What one step hands to the next lies in one place.
-            held = [(step, name) for step, name in operands if step == chain.start or name == self.simple.nodes[step].output]
+            before, own = rows, self._buffers(chain, rows, spilled)
+            if own.lines <= (free if rows == 1 else free * share):
+                bands.add(own)
+                return True
+        return False
 
-            def needed(rows: int, held: list[tuple[int, str]] = held, chain: range = chain, height: int = height) -> int:
-                copies = 1 if rows == height else 2
-                return copies * (sum(self._band(step, name, rows).lines for step, name in held)
-                                 + sum(self._packed_lines(step, rows) for step in chain))
+    def _buffers(self, chain: range, rows: int, spilled: list[str]) -> "Bands":
+        """What a chain needs for bands of `rows` rows of its last step."""
+        names = {name for step in chain for name in (*self.simple.nodes[step].inputs, self.simple.nodes[step].output)}
+        key = chain, rows, self.packs, frozenset(spilled).intersection(map(self.simple.root.get, names))
+        if key not in self._known:
+            self._known[key] = self._new_buffers(chain, rows, spilled)
+        return self._known[key]
 
-            # Not all of what is free: fragmentation must not defeat the placement.
-            while rows > 1 and needed(rows) > free * 3 // 4:
-                rows = (rows + 1) // 2
-            if needed(rows) > free:
-                return bands, rows_of, step
-            for step in chain:
-                rows_of[step] = rows
-            for step, name in operands:
-                bands[step, name] = [self._band(step, name, rows)] * (1 if rows == height else 2)
-        return bands, rows_of, None
+    def _new_buffers(self, chain: range, rows: int, spilled: list[str]) -> "Bands":
+        result, made = Bands(), made_rows(self.simple, chain, rows)
+        result.made = made
+        for step in chain:
+            node, copies = self.simple.nodes[step], 1 if len(made[step]) == 1 else 2
+            for name in dict.fromkeys(self.simple.root[name] for name in node.inputs):
+                if name not in spilled:
+                    continue
+                side = self.halo.get(name, Halo())
+                if step > chain.start and name == self.simple.nodes[step - 1].output:
+                    held = held_between(self.simple, step, made)
+                    # What an addition takes from its convolution is read by the unit that wrote it.
+                    result.hold(self, (step, name), held, side, 1 if isinstance(node, Add) else copies, chain)
+                    result.layouts[step - 1, name] = result.layouts[step, name]
+                    result.passing.add(name)
+                else:
+                    held = [input_rows(self.simple, node, name, *span) for span in made[step]]
+                    result.hold(self, (step, name), held, side, copies, chain)
+            if node.output in spilled and (step == chain[-1]):
+                result.hold(self, (step, node.output), made[step], Halo(), copies, chain)
+            if lines := self._packed_lines(step, max(last - first + 1 for first, last in made[step])):
+                result.buffers += [Buffer(f"{PACKED}#{step}.{index}", lines, chain.start, chain.stop - 1) for index in range(copies)]
+        return result
 
-    def _victim(self, buffers: list[Buffer], stuck: int | None) -> str:
+    def _victim(self, buffers: list[Buffer], stuck: range | None) -> str:
         """The largest tensor that may be spilled, live at the step that is stuck or else the fullest."""
         steps = range(len(self.simple.nodes))
         live = {step: sum(b.lines for b in buffers if b.start <= step <= b.end) for step in steps}
-        worst = stuck if stuck is not None else max(steps, key=lambda step: live[step])
+        worst = stuck.start if stuck is not None else max(steps, key=lambda step: live[step])
         pinned = set(self.simple.viewed)
         for node in self.simple.nodes:
             if isinstance(node, Softmax):
@@ -252,22 +236,16 @@ class Planner:
                             fix="use a configuration with a larger scratchpad.kib")
         return max(candidates, key=lambda buffer: buffer.lines).name
 
-    def _finish(self, resident: dict[str, Layout], spilled: list[str], bands: dict[tuple[int, str], list[Layout]],
-                band_rows: dict[int, int], buffers: list[Buffer], extra: list[Buffer], height: int) -> Plan:
-        line = {buffer.name: buffer.line for buffer in buffers + extra}
+    def _finish(self, resident: dict[str, Layout], spilled: list[str], chains: list[range], bands: "Bands", buffers: list[Buffer],
+                height: int) -> Plan:
+        everything = buffers + bands.buffers
+        line = {buffer.name: buffer.line for buffer in everything}
         placed = {name: layout.at(line[name]) for name, layout in resident.items()}
-        placed_bands: dict[tuple[int, str], list[Layout]] = {}
-        passing: set[str] = set()
-        for (step, name), layouts in bands.items():
-            if name == self.simple.nodes[step].inputs[0] and self._follows(step, spilled):
-                passing.add(name)
-                placed_bands[step, name] = placed_bands[step - 1, name]
-            else:
-                placed_bands[step, name] = [layout.at(line[f"{name}#{step}.{index}"]) for index, layout in enumerate(layouts)]
+        placed_bands = {key: [layout.at(line[name]) for name, layout in held] for key, held in bands.layouts.items()}
         packed: dict[int, list[int]] = {}
-        for buffer in extra:
+        for buffer in bands.buffers:
             if buffer.name.startswith(f"{PACKED}#"):
-                packed.setdefault(buffer.start, []).append(buffer.line)
+                packed.setdefault(int(buffer.name.partition("#")[2].partition(".")[0]), []).append(buffer.line)
         homes, next_line = {}, 0
         for name in spilled:
             if name == self.simple.root[self.graph.input]:
@@ -276,4 +254,34 @@ class Planner:
             homes[name] = (SPILL_WINDOW, next_line)
             tensor = self.simple.tensors[name]
             next_line += tensor.shape[0] * Layout(tensor, self.config.line_bytes, aligned=True).data_lines
-        return Plan(placed, homes, placed_bands, band_rows, passing, packed, buffers + extra, height, next_line)
+        return Plan(placed, homes, chains, bands.made, placed_bands, bands.passing, packed, everything, height, next_line)
+
+
+class Bands:
+    """Buffers for bands, not yet placed. `layouts[step, tensor]`: for each band the name of its buffer and the rows that it then holds."""
+
+    def __init__(self) -> None:
+        self.buffers: list[Buffer] = []
+        self.layouts: dict[tuple[int, str], list[tuple[str, Layout]]] = {}
+        self.made: dict[int, list[Rows]] = {}
+        self.passing: set[str] = set()
+
+    def hold(self, planner: Planner, key: tuple[int, str], held: list[Rows], side: Halo, copies: int, chain: range) -> None:
+        """`copies` buffers for the rows `held` of an operand, with what stands beside them."""
+        step, name = key
+        tensor, size = planner.simple.tensors[name], planner.config.line_bytes
+        whole = Layout(tensor, size, Halo(0, side.left, 0, side.right), True, rows=max(last - first + 1 for first, last in held))
+        names = [f"{name}#{step}.{index}" for index in range(copies)]
+        self.buffers += [Buffer(label, whole.lines, chain.start, chain.stop - 1) for label in names]
+        self.layouts[key] = [(names[index % copies], dataclasses.replace(whole, first_row=first, rows=last - first + 1))
+                             for index, (first, last) in enumerate(held)]
+
+    @property
+    def lines(self) -> int:
+        return sum(buffer.lines for buffer in self.buffers)
+
+    def add(self, other: "Bands") -> None:
+        self.buffers += [dataclasses.replace(buffer) for buffer in other.buffers]
+        self.layouts |= other.layouts
+        self.made |= other.made
+        self.passing |= other.passing

@@ -21,6 +21,7 @@ class Band:
     first: int
     last: int
     packed: int | None = None  # first line for packed kernel windows, if the node has them
+    alone: bool = True  # no other band of the node
 
 
 @dataclasses.dataclass

@@ -1,0 +1,41 @@
+"""How long constants stay on chip: for one step, or for all bands of a chain of steps if everything that the chain needs fits."""
+
+import collections
+import dataclasses
+from collections.abc import Hashable, Sequence
+
+from weft.gen.compiler.constants import Block
+
+
+@dataclasses.dataclass(frozen=True)
+class Uses:
+    """`keys[step]` names what each block of a step is: equal names are one run of lines, fetched for the first step that uses it. After
+    `released[step]` so many of the oldest runs are no longer needed."""
+
+    keys: list[list[Hashable]]
+    fetched: list[list[tuple[Hashable, Block]]]
+    released: list[int]
+
+    @classmethod
+    def of(cls, chains: Sequence[int], blocks: Sequence[list[Block]], room: int) -> "Uses":
+        """Steps of the chains `chains[step]` (negative: of none) that need `blocks[step]`, with `room` lines for constants."""
+        wanted: dict[int, set[Block]] = collections.defaultdict(set)
+        last: dict[int, int] = {}
+        for step, (chain, own) in enumerate(zip(chains, blocks, strict=True)):
+            wanted[chain].update(own)
+            last[chain] = step
+        # The ring may leave out as much as its largest run at its end.
+        stay = {chain for chain, own in wanted.items() if chain >= 0 and own
+                and sum(block.lines for block in own) + max(block.lines for block in own) <= room}
+        keys: list[list[Hashable]] = []
+        fetched: list[list[tuple[Hashable, Block]]] = []
+        released = [0] * len(blocks)
+        seen: set[Hashable] = set()
+        for step, (chain, own) in enumerate(zip(chains, blocks, strict=True)):
+            keys.append([(chain, block) if chain in stay else (step, place, block) for place, block in enumerate(own)])
+            new = [(key, block) for key, block in zip(keys[-1], own, strict=True) if key not in seen]
+            new = list(dict(new).items())
+            seen.update(key for key, _ in new)
+            fetched.append(new)
+            released[last[chain] if chain in stay else step] += len(new)
+        return cls(keys, fetched, released)

@@ -1,0 +1,87 @@
+"""What a plan costs: cycles of the busiest of array, vector unit and DRAM in each chain of steps, roughly; to choose between plans."""
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING
+
+from weft.gen.compiler.layout import lines_for
+from weft.gen.compiler.lower.depthwise import Filter
+from weft.gen.compiler.rewrite import Simplified
+from weft.gen.compiler.turns import Rows, input_rows
+from weft.gen.config import Config
+from weft.gen.graph import Add, Conv, MaxPool
+
+if TYPE_CHECKING:
+    from weft.gen.compiler.plan import Plan
+
+BAND = 150  # cycles that a band of a step costs beside its work
+ADD_PASSES = 3  # of the vector unit
+
+
+@dataclasses.dataclass
+class Work:
+    """Cycles of array and vector unit, and lines that cross the bus."""
+
+    matrix: int = 0
+    vector: int = 0
+    dram: int = 0
+
+
+def weight_lines(node: Conv, plan: Filter | None, lanes: int) -> int:
+    """Lines of a convolution's weights, a tile of R lines for each fold and output group."""
+    outputs, height, width, depth = node.weights.shape
+    groups = lines_for(outputs, lanes)
+    return groups * lanes * (plan.folds if plan else height * lines_for(width * depth, lanes))
+
+
+def _array(node: Conv, plan: Filter | None, made: list[Rows], width: int, lanes: int) -> int:
+    """Cycles of the array for all bands; a depthwise stream begins with the rows above each band."""
+    groups = lines_for(len(node.weights), lanes)
+    rows = [last - first + 1 for first, last in made if last >= first]
+    if plan is None:
+        folds = weight_lines(node, None, lanes) // lanes // groups
+        return sum(groups * folds * max(count * width, lanes) for count in rows)
+    reach = (node.weights.shape[1] - 1) * node.dilation[0]
+    return sum(groups * plan.folds * ((count - 1) * node.stride[0] + 1 + reach) * plan.length for count in rows)
+
+
+def cycles(config: Config, simple: Simplified, plan: "Plan") -> int:
+    """Of the whole network."""
+    return sum(_chain(config, simple, plan, chain) for chain in plan.chains)
+
+
+def _chain(config: Config, simple: Simplified, plan: "Plan", chain: range) -> int:
+    lanes, work, constants, bands = config.lanes, Work(), 0, 0
+    refetched = 0  # lines of weights, if every band fetches them again
+    for step in chain:
+        node = simple.nodes[step]
+        height, width, channels = simple.tensors[node.output].shape
+        made = plan.made.get(step, [(0, height - 1)])
+        count = sum(last >= first for first, last in made)
+        bands += count
+        if isinstance(node, Conv):
+            filtered = Filter.of(node, simple.tensors[node.inputs[0]], simple.tensors[node.output], config)
+            lines = weight_lines(node, filtered, lanes)
+            constants, refetched = constants + lines, refetched + lines * count
+            work.matrix += _array(node, filtered, made, width, lanes)
+            work.vector += height * width * lines_for(channels, lanes)
+        elif isinstance(node, Add):
+            work.vector += ADD_PASSES * lines_for(height * width * channels, lanes)
+        elif isinstance(node, MaxPool):
+            work.vector += math.prod(node.kernel) * height * width * lines_for(channels, lanes)
+        for name in dict.fromkeys(simple.root[name] for name in node.inputs):
+            if name not in plan.spilled:
+                continue
+            if name in plan.passing:
+                work.vector += sum(max(0, before[1] - max(0, layout.first_row) + 1) * layout.row_lines for before, layout in
+                                   zip(plan.made[step - 1], plan.bands[step, name][1:], strict=False))
+                continue
+            tensor = simple.tensors[name]
+            spans = [input_rows(simple, node, name, *span) for span in made]
+            work.dram += sum(min(last, tensor.shape[0] - 1) - max(0, first) + 1 for first, last in spans) \
+                * plan.bands[step, name][0].data_lines
+        if node.output in plan.spilled and node.output not in plan.passing:
+            work.dram += height * plan.bands[step, node.output][0].data_lines
+    fits = constants + max(constants // 8, 1) <= config.scratchpad_lines - plan.height
+    work.dram += constants if fits and len(chain) > 1 else refetched
+    return max(work.matrix, work.vector, work.dram) + BAND * (bands if bands > len(chain) else 0)

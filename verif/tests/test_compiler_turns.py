@@ -1,0 +1,132 @@
+"""Steps that take turns band by band: what passes between them stays on chip, with the rows that a kernel needs again."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from weft.gen.compiler.compile import Compilation
+from weft.gen.compiler.constants import Block
+from weft.gen.compiler.lasting import Uses
+from weft.gen.graph import Conv, MaxPool
+from weft.verif.random_networks import RandomNetwork
+from weft.verif.tests.test_compiler_networks import check, configuration
+
+
+class Pattern(RandomNetwork):
+    """Layers of given kinds, kernels, strides and channels over one image; "add" sums with the newest tensor of the same shape before."""
+
+    def __init__(self, seed: int, shape: tuple[int, int, int], layers: str) -> None:
+        self.shape, self.layers = shape, iter(layers.split())
+        super().__init__(seed, nodes=len(layers.split()), head=False)
+
+    def _tensor(self, name: str, shape: tuple[int, int, int]) -> str:
+        return super()._tensor(name, self.shape if name == "input" else shape)
+
+    def _append(self, source: str) -> str:
+        kind, *numbers = next(self.layers).split(",")
+        height, width, channels = self.tensors[source].shape
+        name = self._name()
+        if kind == "add":
+            partners = [other for other in self._partners(source) if self.tensors[other].shape == (height, width, channels)]
+            self._partners = lambda _: partners[-1:]  # type: ignore[method-assign]
+            self._add(source)
+            del self._partners
+            return name
+        kernel, stride, outputs = map(int, numbers)
+        before, after = kernel // 2, (kernel - 1) // 2
+        size = [self._extent(extent, kernel, stride, before, after) for extent in (height, width)]
+        padding = before, before, after, after
+        if kind == "pool":
+            self._tensor(name, (*size, channels))
+            self.nodes.append(MaxPool(name=name, source="MAX_POOL_2D", inputs=(source,), output=name, kernel=(kernel, kernel),
+                                      stride=(stride, stride), padding=padding))
+            return name
+        groups = channels if kind == "depthwise" else 1
+        outputs = channels if kind == "depthwise" else outputs
+        self._tensor(name, (*size, outputs))
+        weights = self.rng.integers(-127, 128, (outputs, kernel, kernel, channels // groups)).astype(np.int16)
+        low, high = self._clamp()
+        self.nodes.append(Conv(
+            name=name, source="CONV_2D", inputs=(source,), output=name, weights=weights, low=low, high=high, stride=(stride, stride),
+            scale=self._requantisation(kernel * kernel * channels // groups, outputs), zero_point=self.tensors[name].zero_point,
+            padding=padding, groups=groups))
+        return name
+
+
+CONFIGS = (configuration("edge8", kib=16), configuration("edge16", kib=16))
+PATTERNS = (
+    "conv,1,1,24 depthwise,3,1,0 conv,1,1,8 conv,1,1,24 depthwise,3,2,0 conv,1,1,12",
+    "conv,3,1,28 pool,3,2,0 conv,1,1,24 conv,3,1,8 conv,1,1,24 add conv,1,1,8",
+    "conv,3,1,17 conv,5,1,9 conv,3,2,17 conv,2,1,5 pool,2,2,0 conv,1,2,20",
+    "conv,1,1,24 conv,1,1,8 conv,3,1,24 add conv,1,1,8 conv,3,1,24 add",
+)
+
+
+def network(pattern: int, seed: int = 0) -> Pattern:
+    return Pattern(seed, (30, 20, 8), PATTERNS[pattern])
+
+
+@pytest.fixture(autouse=True)
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns are taken wherever they can be, whether that saves time or not."""
+    monkeypatch.setattr("weft.gen.compiler.plan.cycles", lambda *_: 0)
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+@pytest.mark.parametrize("pattern", range(len(PATTERNS)))
+def test_pattern(config, pattern):
+    made = network(pattern)
+    check(made.graph, made.sample(), config)
+
+
+def test_turns_are_taken():
+    """The patterns have chains with kernels that need rows again, sums and poolings in turns, and bands without rows for a step."""
+    seen = Counter[str]()
+    for pattern in range(len(PATTERNS)):
+        for config in CONFIGS:
+            compilation = Compilation(network(pattern).graph, config, dump=False)
+            plan, nodes = compilation.plan, compilation.simple.nodes
+            for chain in plan.chains:
+                if len(plan.made.get(chain.start, [])) < 2:
+                    continue
+                for step in chain[1:]:
+                    held = plan.bands[step, nodes[step - 1].output]
+                    seen["kept"] += held[1].first_row <= plan.made[step - 1][0][1]
+                    seen[type(nodes[step]).__name__] += 1
+                seen["empty"] += any(last < first for step in chain for first, last in plan.made[step])
+    assert all(seen[what] for what in ("kept", "empty", "Add", "MaxPool", "Conv")), seen
+
+
+def test_without_dump_nothing_in_between_goes_to_dram():
+    for config in CONFIGS:
+        compilation = Compilation(network(0).graph, config, dump=False)
+        passing = compilation.plan.passing
+        compiled = compilation.emit()
+        assert passing
+        assert not passing & set(compiled.tensors)
+        assert not passing & set(compiled.spilled)
+
+
+def uses(chains: Sequence[int], blocks: list[list[Block]], room: int) -> tuple[list[int], list[int]]:
+    found = Uses.of(chains, blocks, room)
+    assert sum(found.released) == sum(map(len, found.fetched))
+    return [len(new) for new in found.fetched], found.released
+
+
+def test_constants_stay_for_a_chain_if_they_fit():
+    one, two = Block(0, 10), Block(10, 20)
+    bands = [[one], [two], [], [one], [two]]
+    assert uses([0] * 5, bands, 50) == ([1, 1, 0, 0, 0], [0, 0, 0, 0, 2])
+    assert uses([0] * 5, bands, 49) == ([1, 1, 0, 1, 1], [1, 1, 0, 1, 1])
+    assert uses([-1] * 5, bands, 50) == ([1, 1, 0, 1, 1], [1, 1, 0, 1, 1])
+
+
+def test_rows_of_all_bands_are_those_of_the_tensor():
+    for pattern in range(len(PATTERNS)):
+        compilation = Compilation(network(pattern).graph, CONFIGS[0], dump=False)
+        for step, bands in compilation.plan.made.items():
+            rows = [row for first, last in bands for row in range(first, last + 1)]
+            height = compilation.simple.tensors[compilation.simple.nodes[step].output].shape[0]
+            np.testing.assert_array_equal(rows, np.arange(height))

@@ -32,6 +32,7 @@ from weft.gen.graph import Add, Conv, Graph, Node, Scale
 
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up
 BLOCK_PARTS = (8, 16, 20)  # of the scratchpad that the largest block of constants may take
+RING_SHARES = (3, 5, 7)  # sixteenths of the scratchpad that may be set aside for constants
 INPUT_PARTS = 8  # pieces in which the input arrives, so that work starts before all of it is there
 
 
@@ -64,10 +65,14 @@ class Compilation:
     def _plan(self) -> tuple[int, Plan]:
         """The largest block of constants, and the plan that leaves room for two of them; what activations do not use goes to the ring too.
         Blocks are smaller only where that saves time."""
-        plans = {limit: Planner(self.config, self.graph, self.simple, _ring_lines(limit)).plan()
-                 for limit in (self.config.scratchpad_lines // part for part in BLOCK_PARTS)}
-        limit = min(plans, key=lambda limit: (cycles(self.config, self.simple, plans[limit]), -limit))
-        return limit, plans[limit]
+        lines = self.config.scratchpad_lines
+        rooms = [(lines // part, _ring_lines(lines // part)) for part in BLOCK_PARTS]
+        plans = [(room, Planner(self.config, self.graph, self.simple, room[1]).plan()) for room in rooms]
+        if any(plan.made for _, plan in plans):  # more room for constants, so that those of a chain may stay
+            rooms = [(lines // BLOCK_PARTS[-1], lines * share // 16) for share in RING_SHARES]
+            plans += [(room, Planner(self.config, self.graph, self.simple, room[1]).plan()) for room in rooms]
+        (limit, _), plan = min(plans, key=lambda item: (cycles(self.config, self.simple, item[1]), -item[0][0]))
+        return limit, plan
 
     def _place_outputs(self) -> list[Placed]:
         placed, line = [], 0
@@ -104,11 +109,12 @@ class Compilation:
         steps = [LayerStep(0, Step(self._load_input))]
         for chain in self.plan.chains:
             stages = [index for index in chain if not self._fuses(index - 1)]
-            for index in chain:
+            written = [index for stage in stages for index in (stage, stage + 1) if index == stage or self._fuses(stage)]
+            for index in written:
                 if self.simple.nodes[index].output in self.plan.resident:
-                    steps.append(LayerStep(index, Step(partial(self._fill_padding, self.simple.nodes[index].output))))
-                elif self.simple.nodes[index].output in self.plan.passing:
-                    steps.append(LayerStep(index, Step(partial(self._fill_sides, index))))
+                    steps.append(LayerStep(chain.start, Step(partial(self._fill_padding, self.simple.nodes[index].output))))
+                elif index + 1 in self.plan.handed:
+                    steps.append(LayerStep(chain.start, Step(partial(self._fill_sides, index))))
             self.context.cold = chain.start == 0
             count = len(self._bands(chain.start, self.simple.nodes[chain.start]))
             # A stage works on what the stage before did in the round before, so nobody waits for the end of a band.
@@ -210,7 +216,7 @@ class Compilation:
         band = self._bands(step, node)[number]
         for name, layout in dict(zip(node.inputs, band.inputs, strict=True)).items():
             root = self.simple.root[name]
-            if root not in self.plan.spilled or root in self.plan.passing:
+            if root not in self.plan.spilled or (step in self.plan.handed and root == self.simple.nodes[step - 1].output):
                 continue
             window, line = self.plan.spilled[root]
             top, bottom = max(0, layout.first_row), min(layout.tensor.shape[0], layout.first_row + layout.rows) - 1
@@ -221,7 +227,7 @@ class Compilation:
         """Put into the band of a spilled output what is not computed now: padding, and rows from the band before that are needed again."""
         node = self.simple.nodes[step]
         band = self._bands(step, node)[number]
-        if node.output in self.plan.passing:
+        if step + 1 in self.plan.handed:
             self._fill_beyond(band.output)
             if number:
                 self._keep(self._bands(step, node)[number - 1].output, band.output, band.first - 1)

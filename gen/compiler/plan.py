@@ -6,7 +6,7 @@ import math
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
 from weft.gen.compiler.lower.packed import Packing
 from weft.gen.compiler.memory import Buffer, place
-from weft.gen.compiler.plan_cost import cycles
+from weft.gen.compiler.plan_cost import array_bound, cycles
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.compiler.turns import Rows, held_between, input_rows, made_rows
 from weft.gen.config import Config
@@ -33,15 +33,16 @@ def fusible(simple: Simplified, step: int) -> bool:
 class Plan:
     """`resident[tensor]` lies on chip from its producer to its last reader; `spilled[tensor]` is (window, line) in DRAM. Steps of one of
     `chains` take turns, band by band, if they have bands: `made[step]` are the output rows of each, and `bands[step, tensor]` says where
-    in alternating buffers the rows of a spilled operand lie. Tensors of `passing` go from one step to the next and never to
-    DRAM, although they have a place there. `packed[step]`: first lines for kernel windows that the step packs, for one band
-    after the other."""
+    in alternating buffers the rows of a spilled operand lie. Steps of `handed` take what the step before made from there. Tensors of
+    `passing` have no other reader: they never go to DRAM, although they have a place there. `packed[step]`: first lines for kernel
+    windows that the step packs, for one band after the other."""
 
     resident: dict[str, Layout]
     spilled: dict[str, tuple[int, int]]
     chains: list[range]
     made: dict[int, list[Rows]]
     bands: dict[tuple[int, str], list[Layout]]
+    handed: set[int]
     passing: set[str]
     packed: dict[int, list[int]]
     buffers: list[Buffer]
@@ -80,27 +81,33 @@ class Planner:
                             fix="insert a copy, or flatten only in front of a fully connected layer")
         return Layout(tensor, self.config.line_bytes, halo, aligned, rows=tensor.shape[0])
 
-    def _packed_lines(self, step: int, rows: int) -> int:
-        """Lines for the kernel windows that `step` packs in a band of `rows` rows."""
-        node = self.simple.nodes[step]
+    def _packed_lines(self, step: int, made: list[Rows]) -> int:
+        """Lines for the kernel windows that `step` packs in each band."""
+        node, sizes = self.simple.nodes[step], [last - first + 1 for first, last in made]
         if not self.packs or not isinstance(node, Conv):
             return 0
         target, packing = self.simple.tensors[node.output], Packing.of(node)
-        return packing.lines(rows, target.shape[1], self.config) if packing.saves(node, target, rows, self.config) else 0
+        if not packing.saves(node, target, max(sizes), self.config):
+            return 0
+        return max(packing.lines(size, target, self.config) for size in set(sizes))
 
     def _follows(self, step: int, start: int, spilled: list[str]) -> bool:
-        """Whether `step` can take turns with the steps from `start` on: only it reads the result of the step before, which is spilled."""
-        if step == start or step in self.separate:
+        """Whether `step` can take turns with the steps from `start` on: it reads the result of the step before, which is spilled."""
+        if step == start or step in self.separate or (fusible(self.simple, step) and not self._adds(step + 1, start)):
             return False
         node, before = self.simple.nodes[step], self.simple.nodes[step - 1]
         name = before.output
-        if (name not in spilled or self.dies[name] != step or name in self.simple.viewed or name in self.graph.outputs
+        if (name not in spilled or name in self.simple.viewed or name in self.graph.outputs
                 or not isinstance(before, Conv | MaxPool | Add)):
             return False
         if isinstance(node, Add):
-            others = [self.simple.root[other] for other in node.inputs if other != name]
-            return fusible(self.simple, step - 1) and all(self.born[other] < start for other in others)
+            return self.dies[name] == step and fusible(self.simple, step - 1) and self._adds(step, start)
         return isinstance(node, Conv | MaxPool) and node.inputs == (name,)
+
+    def _adds(self, step: int, start: int) -> bool:
+        """Whether addition `step` finds its other operand in a chain of steps from `start` on: as it was made before."""
+        before = self.simple.nodes[step - 1].output
+        return all(self.born[self.simple.root[other]] < start for other in self.simple.nodes[step].inputs if other != before)
 
     def _chains(self, spilled: list[str]) -> list[range]:
         """Steps that take turns, band by band; most are alone."""
@@ -117,8 +124,9 @@ class Planner:
         self.packs, self.separate = False, set[int]()
         best, kept = self._plan(), self.separate
         self.cost = cycles(self.config, self.simple, best)
-        for step in [step for chain in best.chains for step in chain[1:]]:
-            self.separate = kept | {step}
+        slow = [chain for chain in best.chains if not array_bound(self.config, self.simple, best, chain)]
+        for cut in [cut for chain in slow for cut in (*({step} for step in chain[1:]), set(chain[1:]))]:
+            self.separate = kept | cut
             trial = self._plan()
             cost = cycles(self.config, self.simple, trial)
             if cost < self.cost:
@@ -172,7 +180,7 @@ class Planner:
         if not even one row fits."""
         nodes = [self.simple.nodes[step] for step in chain]
         if not any(name in spilled for node in nodes for name in (*map(self.simple.root.get, node.inputs), node.output)):
-            if lines := self._packed_lines(chain.start, self.simple.tensors[nodes[0].output].shape[0]):
+            if lines := self._packed_lines(chain.start, [(0, self.simple.tensors[nodes[0].output].shape[0] - 1)]):
                 bands.buffers.append(Buffer(f"{PACKED}#{chain.start}.0", lines, chain.start, chain.start))
             return True
         free = self.limit - sum(buffer.lines for buffer in buffers if buffer.start <= chain.start <= buffer.end)
@@ -209,13 +217,15 @@ class Planner:
                     # What an addition takes from its convolution is read by the unit that wrote it.
                     result.hold(self, (step, name), held, side, 1 if isinstance(node, Add) else copies, chain)
                     result.layouts[step - 1, name] = result.layouts[step, name]
-                    result.passing.add(name)
+                    result.handed.add(step)
+                    if self.dies[name] == step:
+                        result.passing.add(name)
                 else:
                     held = [input_rows(self.simple, node, name, *span) for span in made[step]]
                     result.hold(self, (step, name), held, side, copies, chain)
             if node.output in spilled and (step == chain[-1]):
                 result.hold(self, (step, node.output), made[step], Halo(), copies, chain)
-            if lines := self._packed_lines(step, max(last - first + 1 for first, last in made[step])):
+            if lines := self._packed_lines(step, made[step]):
                 result.buffers += [Buffer(f"{PACKED}#{step}.{index}", lines, chain.start, chain.stop - 1) for index in range(copies)]
         return result
 
@@ -254,7 +264,7 @@ class Planner:
             homes[name] = (SPILL_WINDOW, next_line)
             tensor = self.simple.tensors[name]
             next_line += tensor.shape[0] * Layout(tensor, self.config.line_bytes, aligned=True).data_lines
-        return Plan(placed, homes, chains, bands.made, placed_bands, bands.passing, packed, everything, height, next_line)
+        return Plan(placed, homes, chains, bands.made, placed_bands, bands.handed, bands.passing, packed, everything, height, next_line)
 
 
 class Bands:
@@ -264,6 +274,7 @@ class Bands:
         self.buffers: list[Buffer] = []
         self.layouts: dict[tuple[int, str], list[tuple[str, Layout]]] = {}
         self.made: dict[int, list[Rows]] = {}
+        self.handed: set[int] = set()
         self.passing: set[str] = set()
 
     def hold(self, planner: Planner, key: tuple[int, str], held: list[Rows], side: Halo, copies: int, chain: range) -> None:
@@ -284,4 +295,5 @@ class Bands:
         self.buffers += [dataclasses.replace(buffer) for buffer in other.buffers]
         self.layouts |= other.layouts
         self.made |= other.made
+        self.handed |= other.handed
         self.passing |= other.passing

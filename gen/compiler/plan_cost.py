@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 
 BAND = 150  # cycles that a band of a step costs beside its work
 ADD_PASSES = 3  # of the vector unit
+ENOUGH = 1.03  # times the work of the array
 
 
 @dataclasses.dataclass
 class Work:
-    """Cycles of array and vector unit, and lines that cross the bus."""
+    """Cycles of array and vector unit, lines that cross the bus, and cycles that bands cost."""
 
     matrix: int = 0
     vector: int = 0
     dram: int = 0
+    overhead: int = 0
+
+    @property
+    def cycles(self) -> int:
+        return max(self.matrix, self.vector, self.dram) + self.overhead
 
 
 def weight_lines(node: Conv, plan: Filter | None, lanes: int) -> int:
@@ -47,10 +53,17 @@ def _array(node: Conv, plan: Filter | None, made: list[Rows], width: int, lanes:
 
 def cycles(config: Config, simple: Simplified, plan: "Plan") -> int:
     """Of the whole network."""
-    return sum(_chain(config, simple, plan, chain) for chain in plan.chains)
+    return sum(_work(config, simple, plan, chain).cycles for chain in plan.chains)
 
 
-def _chain(config: Config, simple: Simplified, plan: "Plan", chain: range) -> int:
+def array_bound(config: Config, simple: Simplified, plan: "Plan", chain: range) -> bool:
+    """Whether no other way to cut a chain could save much: it takes little more than the multiplications on the array."""
+    positions = sum(weight_lines(node, None, config.lanes) // config.lanes * math.prod(simple.tensors[node.output].shape[:2])
+                    for node in (simple.nodes[step] for step in chain) if isinstance(node, Conv) and node.groups == 1)
+    return _work(config, simple, plan, chain).cycles <= ENOUGH * positions
+
+
+def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Work:
     lanes, work, constants, bands = config.lanes, Work(), 0, 0
     refetched = 0  # lines of weights, if every band fetches them again
     for step in chain:
@@ -72,7 +85,7 @@ def _chain(config: Config, simple: Simplified, plan: "Plan", chain: range) -> in
         for name in dict.fromkeys(simple.root[name] for name in node.inputs):
             if name not in plan.spilled:
                 continue
-            if name in plan.passing:
+            if step in plan.handed and name == simple.nodes[step - 1].output:
                 work.vector += sum(max(0, before[1] - max(0, layout.first_row) + 1) * layout.row_lines for before, layout in
                                    zip(plan.made[step - 1], plan.bands[step, name][1:], strict=False))
                 continue
@@ -84,4 +97,5 @@ def _chain(config: Config, simple: Simplified, plan: "Plan", chain: range) -> in
             work.dram += height * plan.bands[step, node.output][0].data_lines
     fits = constants + max(constants // 8, 1) <= config.scratchpad_lines - plan.height
     work.dram += constants if fits and len(chain) > 1 else refetched
-    return max(work.matrix, work.vector, work.dram) + BAND * (bands if bands > len(chain) else 0)
+    work.overhead = BAND * (bands if bands > len(chain) else 0)
+    return work

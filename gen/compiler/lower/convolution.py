@@ -103,12 +103,15 @@ class Tile:
 Epilogue = Callable[[Tile, int, int], None]
 
 
-def tiles_of(first: int, last: int, width: int, config: Config, parts: int = 4) -> list[Tile]:
-    """Cut rows first .. last of `width` pixels into tiles that fit an accumulator slot, whole rows if they fit.
+def parts_of(alone: bool) -> int:
+    """Tiles that the only band of a layer has at least: the first ones then do not wait for the last rows of the layer before, and the
+    vector unit has less to finish after the last one. Of several bands that follow each other none waits."""
+    return 4 if alone else 1
 
-    At least so many `parts` if they are long enough to hide a weight tile's loading: the first ones then do not wait for the last rows
-    of the layer before, and the vector unit has less to finish after the last one.
-    """
+
+def tiles_of(first: int, last: int, width: int, config: Config, parts: int) -> list[Tile]:
+    """Cut rows first .. last of `width` pixels into tiles that fit an accumulator slot, whole rows if they fit; at least so many `parts`
+    if they are long enough to hide a weight tile's loading."""
     most = min(config.accumulator_lines // 2, max((last - first + 1) * width // parts, 2 * config.lanes))
     columns = balanced(width, most)
     rows = balanced(last - first + 1, max(1, most // columns))
@@ -132,9 +135,8 @@ class ConvLowering:
             self.limit = min(self.limit, FIRST_FOLDS * self.lanes)
         self.pieces = _pieces(node, self.lanes, self.limit)
         self.start = first_channels(node, self.lanes)
-        # Bands follow each other, and other layers come between them: nobody waits for a tile.
-        parts = 4 if band.alone or band.packed is not None else 1
-        self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config, parts)
+        self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config,
+                              parts_of(band.alone))
         self.place = Place()  # of the first group's parameter set
 
     def steps(self) -> Iterator[Step]:

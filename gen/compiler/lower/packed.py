@@ -15,7 +15,7 @@ from weft.gen.compiler.emitter import Operand
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.columns import folds_together, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, byte_source
-from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Piece, Tile, pieces_of, tiles_of
+from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Piece, Tile, parts_of, pieces_of, tiles_of
 from weft.gen.compiler.lower.grouped import Strip
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
@@ -47,7 +47,7 @@ class Packing:
         lanes = config.lanes
         if node.groups > 1 or node.dilation != (1, 1) or self.height == 1 or self.run > MOST_RUN * lanes:
             return False
-        groups, tile = lines_for(len(node.weights), lanes), tiles_of(0, rows - 1, target.shape[1], config)[0]
+        groups, tile = lines_for(len(node.weights), lanes), _tiles(rows, target, config)[0]
         folds = lines_for(self.height * self.run, lanes) * groups
         copies = lines_for(self.run, lanes) * self.rows(tile) / tile.rows
         together = pixels_together(node, target, lanes)
@@ -62,9 +62,14 @@ class Packing:
         """Lines of the copies for a tile, and one for vectors that run over the end."""
         return lines_for(tile.columns * self.rows(tile) * self.run, line_bytes) + 1
 
-    def lines(self, rows: int, width: int, config: Config) -> int:
-        """Lines for a band of `rows` rows of `width` pixels."""
-        return sum(self.tile_lines(tile, config.line_bytes) for tile in tiles_of(0, rows - 1, width, config))
+    def lines(self, rows: int, target: Tensor, config: Config) -> int:
+        """Lines for a band of `rows` rows."""
+        return sum(self.tile_lines(tile, config.line_bytes) for tile in _tiles(rows, target, config))
+
+
+def _tiles(rows: int, target: Tensor, config: Config) -> list[Tile]:
+    """The tiles of a band of `rows` rows, as if it were the first one."""
+    return tiles_of(0, rows - 1, target.shape[1], config, parts_of(rows == target.shape[0]))
 
 
 class PackedLowering(ConvLowering):

@@ -1,5 +1,6 @@
 """Graph to program: simplify, plan memory, lower every node to steps, emit steps with constants fetched ahead."""
 
+import contextlib
 import dataclasses
 from collections import deque
 from collections.abc import Hashable, Iterator
@@ -70,7 +71,9 @@ class Compilation:
         plans = [(room, Planner(self.config, self.graph, self.simple, room[1]).plan()) for room in rooms]
         if any(plan.made for _, plan in plans):  # more room for constants, so that those of a chain may stay
             rooms = [(lines // BLOCK_PARTS[-1], lines * share // 16) for share in RING_SHARES]
-            plans += [(room, Planner(self.config, self.graph, self.simple, room[1]).plan()) for room in rooms]
+            for room in rooms:
+                with contextlib.suppress(WeftError):  # too little is left for activations
+                    plans.append((room, Planner(self.config, self.graph, self.simple, room[1]).plan()))
         (limit, _), plan = min(plans, key=lambda item: (cycles(self.config, self.simple, item[1]), -item[0][0]))
         return limit, plan
 

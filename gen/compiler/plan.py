@@ -89,7 +89,7 @@ class Planner:
         target, packing = self.simple.tensors[node.output], Packing.of(node)
         if not packing.saves(node, target, max(sizes), self.config):
             return 0
-        return max(packing.lines(size, target, self.config) for size in set(sizes))
+        return max(packing.lines(size, target, self.config) for size in set(sizes) if size > 0)
 
     def _follows(self, step: int, start: int, spilled: list[str]) -> bool:
         """Whether `step` can take turns with the steps from `start` on: it reads the result of the step before, which is spilled."""

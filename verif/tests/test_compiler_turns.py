@@ -61,11 +61,12 @@ PATTERNS = (
     "conv,3,1,28 pool,3,2,0 conv,1,1,24 conv,3,1,8 conv,1,1,24 add conv,1,1,8",
     "conv,3,1,17 conv,5,1,9 conv,3,2,17 conv,2,1,5 pool,2,2,0 conv,1,2,20",
     "conv,1,1,24 conv,1,1,8 conv,3,1,24 add conv,1,1,8 conv,3,1,24 add",
+    "conv,3,1,32 depthwise,3,2,0 conv,1,1,64 pool,3,2,0",
 )
 
 
 def network(pattern: int, seed: int = 0) -> Pattern:
-    return Pattern(seed, (30, 20, 8), PATTERNS[pattern])
+    return Pattern(seed, (30, 20, 8 if pattern < 4 else 3), PATTERNS[pattern])
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +83,8 @@ def test_pattern(config, pattern):
 
 
 def test_turns_are_taken():
-    """The patterns have chains with kernels that need rows again, sums and poolings in turns, and bands without rows for a step."""
+    """The patterns have chains with kernels that need rows again, packing, sums, poolings, bands without rows for a step, and tensors
+    that are handed on and read again later."""
     seen = Counter[str]()
     for pattern in range(len(PATTERNS)):
         for config in CONFIGS:
@@ -95,8 +97,10 @@ def test_turns_are_taken():
                     held = plan.bands[step, nodes[step - 1].output]
                     seen["kept"] += held[1].first_row <= plan.made[step - 1][0][1]
                     seen[type(nodes[step]).__name__] += 1
+                seen["packed"] += any(step in plan.packed for step in chain)
+                seen["shared"] += any(nodes[step - 1].output not in plan.passing for step in plan.handed & set(chain))
                 seen["empty"] += any(last < first for step in chain for first, last in plan.made[step])
-    assert all(seen[what] for what in ("kept", "empty", "Add", "MaxPool", "Conv")), seen
+    assert all(seen[what] for what in ("kept", "empty", "packed", "shared", "Add", "MaxPool", "Conv")), seen
 
 
 def test_without_dump_nothing_in_between_goes_to_dram():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BAND = 150  # cycles that a band of a step costs beside its work
 ADD_PASSES = 3  # of the vector unit
+HIDDEN = 2  # lines that cross the bus while others work count as much as one cycle: somebody waits for them now and then
 ENOUGH = 1.03  # times the work of the array
 
 
@@ -30,7 +31,7 @@ class Work:
 
     @property
     def cycles(self) -> int:
-        return max(self.matrix, self.vector, self.dram) + self.overhead
+        return max(self.matrix, self.vector, self.dram) + self.overhead + self.dram // HIDDEN
 
 
 def weight_lines(node: Conv, plan: Filter | None, lanes: int) -> int:
@@ -60,7 +61,8 @@ def array_bound(config: Config, simple: Simplified, plan: "Plan", chain: range) 
     """Whether no other way to cut a chain could save much: it takes little more than the multiplications on the array."""
     positions = sum(weight_lines(node, None, config.lanes) // config.lanes * math.prod(simple.tensors[node.output].shape[:2])
                     for node in (simple.nodes[step] for step in chain) if isinstance(node, Conv) and node.groups == 1)
-    return _work(config, simple, plan, chain).cycles <= ENOUGH * positions
+    work = _work(config, simple, plan, chain)
+    return work.cycles - work.dram // HIDDEN <= ENOUGH * positions
 
 
 def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Work:

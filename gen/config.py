@@ -1,6 +1,6 @@
 """The hardware configuration: one frozen dataclass with checks and derived values, TOML at the edge.
 
-Pure data: imports nothing of weft but the error type. Every legal combination elaborates; every illegal
+Pure data: imports nothing of weft but the error type and the table of number formats. Every legal combination elaborates; every illegal
 one raises `WeftError` naming field, value, rule and the nearest legal value.
 """
 
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from weft.gen.errors import WeftError, nearest
+from weft.gen.formats.element import ELEMENTS, Element
+from weft.gen.formats.operand import OPERANDS, OperandPair
+from weft.gen.formats.tiling import PACKINGS, WINDOW, Tiling
 
 
 def _power_of_two(value: int) -> bool:
@@ -45,12 +48,31 @@ class Array:
     columns: int = _option(16, "processing elements along the output channels (N); equal to rows",
                            low=4, high=64, power=True)
     dataflow: str = _option("weight_stationary", "which operand stays in the array", choices=("weight_stationary",))
-    operand: str = _option("int8", "operand format of activations and weights", choices=("int8",))
+    operand: str = _option("int8", "operand format of activations, and of weights unless `weights` names another; anything but int8 "
+                           "for both makes a machine for products of matrices in these formats", choices=tuple(OPERANDS))
+    weights: str = _option("", "operand format of weights (empty: that of activations)", choices=("", *OPERANDS), extra=True)
+    packing: int = _option(1, "products of a processing element in a cycle, for elements of 4 bits or fewer", choices=tuple(PACKINGS),
+                           extra=True)
+    result: str = _option("fp32", "what exact sums of number formats are rounded to", choices=("fp32", "bf16"), extra=True)
     product_register: bool = _option(
         False, "a register between multiplier and adder of each processing element: one more cycle, and on FPGAs a whole DSP block",
         choices=(False, True), extra=True)
     depthwise: bool = _option(False, "build the vertical path by which a depthwise layer gives a vector of results a cycle",
                               choices=(False, True), extra=True)
+
+    @property
+    def operand_names(self) -> tuple[str, str]:
+        """Of activations and weights."""
+        return self.operand, self.weights or self.operand
+
+    @property
+    def formats(self) -> bool:
+        """Products of matrices in number formats: GEMM and ROUND instead of the instructions for int8 layers."""
+        return self.operand_names != ("int8", "int8")
+
+    @property
+    def integers(self) -> bool:
+        return not self.formats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,11 +146,15 @@ class Config:
         low = max(4, 64 * self.lanes * self.scratchpad.banks // 1024)
         _require(self.scratchpad.kib >= low, "scratchpad.kib", self.scratchpad.kib,
                  f"each of the {self.scratchpad.banks} banks needs at least 64 lines of {self.lanes} bytes", low)
-        low = max(1, 64 * 4 * self.lanes // 1024)
+        if self.array.formats:
+            self._check_formats()
+        low = max(1, 64 * self.accumulator_line_bytes // 1024)
         _require(self.accumulator.kib >= low, "accumulator.kib", self.accumulator.kib,
-                 f"both halves need at least 32 lines of {self.lanes} x 4 bytes", low)
-        _require(self.accumulator.kib <= 64 * self.lanes, "accumulator.kib", self.accumulator.kib,
-                 "an instruction addresses at most 16384 accumulator lines", 64 * self.lanes)
+                 f"both halves need at least 32 lines of {self.accumulator_line_bytes // self.accumulator_bytes} x "
+                 f"{self.accumulator_bytes} bytes", low)
+        high = 16 * self.accumulator_line_bytes
+        _require(self.accumulator.kib <= high, "accumulator.kib", self.accumulator.kib,
+                 "an instruction addresses at most 16384 accumulator lines", high)
         _require(self.vector.columns_per_lane <= self.array.columns, "vector.columns_per_lane", self.vector.columns_per_lane,
                  f"the array has {self.array.columns} columns", self.array.columns)
         if self.machine.organisation == "sequential":
@@ -140,7 +166,46 @@ class Config:
                     ("counters.enabled", self.counters.enabled, False, "there are no units whose time could be counted")):
                 _require(given == legal, name, given, f"in the sequential organisation {rule}", legal)
 
+    def _check_formats(self) -> None:
+        """What number formats need and do not go with."""
+        array, blocks = self.array, {OPERANDS[name].block for name in self.array.operand_names} - {1}
+        _require(len(blocks) < 2, "array.weights", array.weights, "both operands' blocks must have as many elements, or one of them none",
+                 array.operand)
+        wide = max(OPERANDS[name].element.bits for name in array.operand_names)
+        _require(array.packing == 1 or wide <= 4, "array.packing", array.packing,
+                 f"only elements of 4 bits or fewer share a processing element, and these have {wide}", 1)
+        for name, given, legal, rule in (
+                ("machine.organisation", self.machine.organisation, "decoupled", "GEMM has no microprogram"),
+                ("array.depthwise", array.depthwise, False, "there is no DEPTHWISE"),
+                ("array.product_register", array.product_register, False, "processing elements of number formats have none")):
+            _require(given == legal, name, given, f"with number formats {rule}", legal)
+
     # -- derived values ----------------------------------------------------------------------------
+    @property
+    def tiling(self) -> Tiling:
+        """How the array works in number formats."""
+        return Tiling(OperandPair(*(OPERANDS[name] for name in self.array.operand_names)), self.array.rows, self.array.columns,
+                      self.array.packing)
+
+    @property
+    def result(self) -> Element:
+        """What sums of number formats are rounded to."""
+        return ELEMENTS[self.array.result]
+
+    @property
+    def results_per_cycle(self) -> int:
+        """Sums of number formats that are rounded in a cycle: as many as fill a line in fp32."""
+        return self.line_bytes // 4
+
+    @property
+    def accumulator_bytes(self) -> int:
+        """Of one accumulator; the flags of those of number formats come on top."""
+        return WINDOW.width // 8 if self.array.formats else 4
+
+    @property
+    def accumulator_line_bytes(self) -> int:
+        return self.accumulator_bytes * (self.tiling.width if self.array.formats else self.array.columns)
+
     @property
     def lanes(self) -> int:
         """Rows = columns = channels of a vector = bytes of a line."""
@@ -171,8 +236,9 @@ class Config:
 
     @property
     def accumulator_lines(self) -> int:
-        """Lines of C x 32 bits, both halves. The upper half of the addresses is the second bank."""
-        return self.accumulator.kib * 1024 // (4 * self.array.columns)
+        """Lines of C x 32 bits, or of number formats `tiling.width` x 64, both halves. The upper half of the addresses is the second
+        bank."""
+        return self.accumulator.kib * 1024 // self.accumulator_line_bytes
 
     @property
     def partial_sum_bits(self) -> int:
@@ -191,7 +257,7 @@ class Config:
 
     @property
     def macs_per_cycle(self) -> int:
-        return self.array.rows * self.array.columns
+        return self.array.rows * self.array.columns * self.array.packing
 
     def provides(self, option: str | None) -> bool:
         """Whether a boolean option ("section.name") is on; no option is always there."""

@@ -52,7 +52,7 @@ def _counters() -> tuple[Counter, ...]:
             counters.append(Counter(f"{unit.name}_{state.name}", f"cycles that the {unit.name.lower()} unit spent in {state.name}"))
     counters += [
         Counter("INSTRUCTIONS", "instructions dispatched"),
-        Counter("MATRIX_VECTORS", "activation vectors streamed; each is R x C multiply-accumulates"),
+        Counter("MATRIX_VECTORS", "activation vectors streamed; each is R x C multiply-accumulates, times the packing"),
         Counter("WEIGHT_TILES", "weight tiles shifted into the array"),
         Counter("VECTOR_ITERATIONS", "iterations of the vector unit"),
         Counter("DRAM_READ_BEATS", "read data beats, instructions included"),

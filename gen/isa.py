@@ -163,7 +163,8 @@ class Field:
 @dataclasses.dataclass(frozen=True)
 class Instruction:
     """`runs` is False for instructions that only set up state for the ones after them in the same queue. `option` is the boolean of
-    the configuration ("section.name") without which the opcode is an unknown one."""
+    the configuration ("section.name") without which the opcode is an unknown one: `array.integers` are machines for int8 layers,
+    `array.formats` those for products of matrices in number formats."""
 
     name: str
     opcode: int
@@ -207,6 +208,8 @@ def _dma_run(what: str) -> tuple[Field, ...]:
     )
 
 
+_INTEGERS, _FORMATS = "array.integers", "array.formats"
+
 _MATRIX_RUN = (
     Field("activation", 20, "byte address of the first activation vector"),
     Field("weight_line", 20, "scratchpad line of the first weight tile"),
@@ -240,12 +243,12 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("inner_stride", 12, "bytes between the activations of two inner folds", signed=True),
         Field("outer_count", 8, "weight tiles of the outer fold loop", low=1),
         Field("outer_stride", 20, "bytes between the activations of two outer folds", signed=True),
-    ), "Loop nest of the next MATMULs and DEPTHWISEs."),
+    ), "Loop nest of the next MATMULs and DEPTHWISEs.", option=_INTEGERS),
     Instruction("MATMUL", 0x31, Unit.MATRIX, True, _MATRIX_RUN,
        "For fold f = outer * inner_count + inner: weight tile W = lines weight_line + f * R .. + R - 1 (row k of the "
        "tile is line k, column n its byte n, int8). For each position p = y * x_count + x: the R bytes a at activation "
        "+ x * x_stride + y * y_stride + inner * inner_stride + outer * outer_stride (any alignment, int8) give "
-       "acc[accumulator + p][n] (+)= sum_k a[k] * W[k][n], 32 bits, wrapping. Every fold after the first adds."),
+       "acc[accumulator + p][n] (+)= sum_k a[k] * W[k][n], 32 bits, wrapping. Every fold after the first adds.", option=_INTEGERS),
     Instruction("DEPTHWISE", 0x32, Unit.MATRIX, True, (
         *_MATRIX_RUN,
         Field("continues", 1, "1: the first fold's stream goes on where that of the DEPTHWISE before ended"),
@@ -265,14 +268,15 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("count_2", 12, "iterations of level 2", low=1),
         Field("count_3", 12, "iterations of level 3 (outermost)", low=1),
         Field("reduce", 3, "how many innermost levels are reduced into one result", high=4),
-    ), "Loop nest of the next VECTORs, shared by all operands."),
+    ), "Loop nest of the next VECTORs, shared by all operands.", option=_INTEGERS),
     Instruction("VECTOR_STRIDE", 0x41, Unit.VECTOR, False, (
         Field("operand", 2, "0: A, 1: B, 2: destination", high=2),
         Field("stride_0", 20, "step of level 0, bytes or lines or sets as the operand's kind counts", signed=True),
         Field("stride_1", 20, "step of level 1", signed=True),
         Field("stride_2", 20, "step of level 2", signed=True),
         Field("stride_3", 20, "step of level 3", signed=True),
-    ), "Address steps of one operand. In a reduction the destination address is that of the last iteration."),
+    ), "Address steps of one operand. In a reduction the destination address is that of the last iteration.",
+        option=_INTEGERS),
     Instruction("VECTOR_SCALE", 0x42, Unit.VECTOR, False, (
         Field("pre", 32, "pre-addend", signed=True),
         Field("multiplier", 32, "multiplier; in FLOAT32 the scale's 24-bit significand, signed", signed=True),
@@ -285,7 +289,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("right_select", 2, "source of the right shift (low 6 bits)", kind=Select),
     ), "Scaling stage: x = ((a + pre) << left), 32 bits wrapping; v = round(x * multiplier >> right), saturated to "
        "32 bits signed. FLOAT32 rounds x to 24 significant bits, the product to 24 significant bits and the shifted "
-       "product to an integer, each to nearest even."),
+       "product to an integer, each to nearest even.", option=_INTEGERS),
     Instruction("VECTOR_POST", 0x43, Unit.VECTOR, False, (
         Field("post", 32, "post-addend, wrapping", signed=True),
         Field("low", 32, "lower clamp", signed=True),
@@ -293,7 +297,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("alu", 4, "combining operation", kind=Alu),
         Field("table", 1, "1: replace the clamped lane by its table entry at its low 8 bits"),
     ), "Final stage: u = alu(v, y), or in a reduction the running value (the first v of a reduction stands for "
-       "itself); then z = min(max(u + post, low), high); then the table."),
+       "itself); then z = min(max(u + post, low), high); then the table.", option=_INTEGERS),
     Instruction("VECTOR", 0x44, Unit.VECTOR, True, (
         Field("a", 20, "first address of operand A"),
         Field("a_source", 3, "kind of operand A", kind=Source),
@@ -308,7 +312,38 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
        "each pass over the reduced levels, and operand B may feed only the scaling stage; alu must be ADD, MAXIMUM, "
        "MINIMUM or CONCATENATE. Everything written is visible to the next VECTOR unless that has `overlap`; an iteration must "
        "not read what an earlier iteration of the same VECTOR writes, nor with `overlap` what the VECTOR before writes (scratchpad, "
-       "accumulator, parameter set or table)."),
+       "accumulator, parameter set or table).", option=_INTEGERS),
+    Instruction("GEMM_SHAPE", 0x38, Unit.MATRIX, False, (
+        Field("rows", 12, "rows of activations", low=1),
+        Field("row_stride", 20, "bytes between the elements of two rows", signed=True),
+        Field("scale_stride", 16, "bytes between the block scales of two rows", signed=True),
+        Field("groups", 12, "groups of weight tiles", low=1),
+        Field("position", 10, "of the accumulators' window above the least product with the least scales"),
+    ), "Shape of the next GEMMs.", option=_FORMATS),
+    Instruction("GEMM", 0x39, Unit.MATRIX, True, (
+        Field("activation", 20, "byte address of the first row's elements"),
+        Field("scales", 20, "byte address of the first row's block scales; without effect if activations have none"),
+        Field("weight_line", 20, "scratchpad line of the first group"),
+        Field("accumulator", 14, "first accumulator line"),
+        Field("accumulate", 1, "1: adds to the accumulators; 0: overwrites them"),
+    ), "acc[accumulator + p][n] (+)= sum over k of A[p][k] * W[k][n], for each row p, with all block scales: exact sums of a tile's "
+       "products in a block, times their scales, are floored into the window (or every product is, where exact sums are too wide) and "
+       "noted in the accumulator's flags. A tile has D = R * products rows and N = C * sums columns, with (products, sums) = (1, 1), "
+       "(2, 1) or (2, 2) for packing 1, 2, 4. A group is max(1, block / D) tiles and lies in whole lines: its weight scales, if any, "
+       "for each of its blocks N bytes; then its tiles, as bits without gaps, lowest first, in the order row / products, column, row % "
+       "products. Elements of a row of A follow each other as bits without gaps, and its scales as bytes. A vector of D elements is "
+       "read as as many whole lines, from any byte, as it needs at least, a row's scales for a tile as one line.",
+       option=_FORMATS),
+    Instruction("ROUND", 0x48, Unit.VECTOR, True, (
+        Field("accumulator", 14, "first accumulator line"),
+        Field("rows", 12, "lines", low=1),
+        Field("destination", 20, "byte address of the first line's results"),
+        Field("stride", 20, "bytes between two lines' results", signed=True),
+        Field("position", 10, "that of the GEMMs"),
+        Field("flags", 1, "1: write no codes, but a byte for each accumulator: bit 0: a term did not fit the window; bit 1: one lost bits"),
+    ), "Round each accumulator of each line once to the configuration's result format, to nearest even, and write the codes of a line "
+       "one after the other, R / 4 at a time. An accumulator that saw NaN, or infinities of both signs, becomes NaN; one infinity stays.",
+       option=_FORMATS),
 )
 
 BY_NAME = {instruction.name: instruction for instruction in INSTRUCTIONS}

@@ -16,6 +16,8 @@ from weft.hdl.control.run import RunControl
 from weft.hdl.control.unit import ControlUnit
 from weft.hdl.dma.load import LoadUnit
 from weft.hdl.dma.store import StoreUnit
+from weft.hdl.formats.matrix import RESULTS, FormatMatrixUnit
+from weft.hdl.formats.results import ResultUnit
 from weft.hdl.matrix.accumulators import Accumulators
 from weft.hdl.matrix.unit import MatrixUnit
 from weft.hdl.mem.scratchpad import Scratchpad
@@ -57,11 +59,15 @@ class Npu(wiring.Component):
         m.submodules.run = run = RunControl()
         m.submodules.counters = counters = Counters(config)
 
-        control, arbiter = ControlUnit(config), ReadArbiter(config)
-        scratchpad, accumulators = Scratchpad(config), Accumulators(config)
-        load, matrix, vector, store = LoadUnit(config), MatrixUnit(config), VectorUnit(config), StoreUnit(config)
+        formats = config.array.formats
+        control, arbiter, scratchpad = ControlUnit(config), ReadArbiter(config), Scratchpad(config)
+        load, store = LoadUnit(config), StoreUnit(config)
+        matrix = FormatMatrixUnit(config) if formats else MatrixUnit(config)
+        vector = ResultUnit(config) if formats else VectorUnit(config)
+        accumulators = None if formats else Accumulators(config)
         resettable(m, platform, run.soft_reset, {
-            "control": control, "read_arbiter": arbiter, "scratchpad": scratchpad, "accumulators": accumulators,
+            "control": control, "read_arbiter": arbiter, "scratchpad": scratchpad,
+            **({"accumulators": accumulators} if accumulators else {}),
             "load": load, "matrix": matrix, "vector": vector, "store": store})
 
         # -- buses ---------------------------------------------------------------------------------------------------
@@ -76,11 +82,19 @@ class Npu(wiring.Component):
         connect(m, csr.window_0, control.window)
 
         # -- memories ------------------------------------------------------------------------------------------------
-        for client, port in ((matrix.weights, scratchpad.weights), (matrix.activations, scratchpad.activations),
-                             (vector.a, scratchpad.vector_a), (vector.b, scratchpad.vector_b), (store.read, scratchpad.store),
-                             (vector.write, scratchpad.vector_write), (load.write, scratchpad.load_write),
-                             (matrix.results, accumulators.accumulate), (vector.accumulator_read, accumulators.read),
-                             (vector.accumulator_write, accumulators.write)):
+        if formats:
+            self._connect_formats(m, scratchpad, matrix, vector)
+            clients = ((matrix.weights, scratchpad.weights), (store.read, scratchpad.store), (vector.write, scratchpad.vector_write),
+                       (load.write, scratchpad.load_write))
+            accumulator_reads, accumulator_writes = matrix.accumulator_reads, matrix.accumulator_writes
+        else:
+            clients = ((matrix.weights, scratchpad.weights), (matrix.activations, scratchpad.activations),
+                       (vector.a, scratchpad.vector_a), (vector.b, scratchpad.vector_b), (store.read, scratchpad.store),
+                       (vector.write, scratchpad.vector_write), (load.write, scratchpad.load_write),
+                       (matrix.results, accumulators.accumulate), (vector.accumulator_read, accumulators.read),
+                       (vector.accumulator_write, accumulators.write))
+            accumulator_reads, accumulator_writes = accumulators.reads, accumulators.writes
+        for client, port in clients:
             connect(m, client, port)
 
         # -- a run ---------------------------------------------------------------------------------------------------
@@ -111,8 +125,17 @@ class Npu(wiring.Component):
             counters.dram_read_beats.eq(self.m_axi_rvalid & self.m_axi_rready),
             counters.dram_write_beats.eq(self.m_axi_wvalid & self.m_axi_wready),
             counters.scratchpad_reads.eq(scratchpad.reads), counters.scratchpad_writes.eq(scratchpad.writes),
-            counters.accumulator_reads.eq(accumulators.reads), counters.accumulator_writes.eq(accumulators.writes)]
+            counters.accumulator_reads.eq(accumulator_reads), counters.accumulator_writes.eq(accumulator_writes)]
         return m
+
+    def _connect_formats(self, m: Module, scratchpad: Scratchpad, matrix: FormatMatrixUnit, vector: ResultUnit) -> None:
+        """Memories of the units for number formats; the accumulators are the matrix unit's own."""
+        connect(m, matrix.elements, scratchpad.vector_a)
+        if self._config.tiling.operands.activation.scale:
+            connect(m, matrix.scales, scratchpad.activations)
+        for name in RESULTS:
+            given, taken = (matrix, vector) if matrix.signature.members[name].flow is Out else (vector, matrix)
+            m.d.comb += getattr(taken, name).eq(getattr(given, name))
 
     def _sequential(self) -> Module:
         """The machine that shares its hardware among all units, behind the same ports."""

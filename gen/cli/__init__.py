@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from weft.gen.cli import bitstream, boards, check, compile, doctor, explain, formats, report, run, sim, verilog
+from weft.gen.cli import bitstream, boards, check, compile, doctor, explain, formats, gemm, report, run, sim, verilog
 from weft.gen.cli.console import fail
 from weft.gen.errors import WeftError
 
@@ -17,7 +17,7 @@ app = typer.Typer(name="weft", help="An open generator of neural-network acceler
                   add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})
 for verb in (doctor.doctor, check.check, verilog.verilog, compile.compile, sim.sim, report.report, bitstream.bitstream,
-             run.run, boards.boards, formats.formats, explain.explain):
+             run.run, boards.boards, formats.formats, gemm.gemm, explain.explain):
     app.command()(verb)
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer has its own copy of click in some releases and click itself in others

@@ -379,6 +379,7 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False) -> Comp
 
     Raises `WeftError` for what the machine cannot hold or do.
     """
+    _check_operands(graph, config)
     _check_roundings(graph, config)
     return Compilation(graph, config, dump).emit()
 
@@ -386,6 +387,14 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False) -> Comp
 def _ring_lines(block_limit: int) -> int:
     """Lines that constants in blocks of up to `block_limit` lines need at least."""
     return 2 * block_limit + 64
+
+
+def _check_operands(graph: Graph, config: Config) -> None:
+    """Machines for number formats multiply matrices and nothing else."""
+    if config.array.formats:
+        raise WeftError(f"configuration {config.name} runs no networks", where=graph.name,
+                        why=f"array.operand = {config.array.operand!r} makes a machine for products of matrices (`weft gemm`)",
+                        fix='use array.operand = "int8", as in configs/edge16.toml')
 
 
 def _check_roundings(graph: Graph, config: Config) -> None:

@@ -6,74 +6,23 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from weft.gen.formats.operand import OperandPair
-from weft.gen.formats.pair import Pair
+from weft.gen.formats.tiling import WINDOW, Tiling
 from weft.gen.formats.window import Window
-from weft.hdl.formats.element import PACKINGS, FormatElement, flags_of, sum_shape
+from weft.hdl.formats.element import FormatElement, flags_of, sum_shape
 from weft.hdl.formats.window import OUTSIDE, position_bits
 from weft.hdl.matrix.skew import Skew
 
-WINDOW = Window()
-EXACT_LIMIT = 128  # bits: sums that need more are kept in the window
-
 
 @dataclasses.dataclass(frozen=True)
-class Arrangement:
-    """How R x C elements serve two operand formats.
+class Arrangement(Tiling):
+    """A tiling, with the accumulators' window."""
 
-    An element holds `products` products of each of its `sums` sums. Rows that sum beyond a block make a second array with the
-    same columns beside the first, and so on: `segments` arrays of `height` rows, one block or less each.
-    """
-
-    operands: OperandPair
-    rows: int
-    columns: int
-    packing: int = 1
     window: Window = WINDOW
-
-    def __post_init__(self) -> None:
-        if self.packing not in PACKINGS:
-            raise ValueError(f"Arrangement packing={self.packing!r}: must be one of {', '.join(map(str, PACKINGS))}")
-        block = self.operands.block
-        if block > 1 and block % self.depth and self.depth % block:
-            raise ValueError(f"Arrangement rows={self.rows!r}: {self.depth} products of a column and blocks of {block} do not divide each "
-                             f"other; the nearest is a power of two")
-
-    @property
-    def products(self) -> int:
-        return PACKINGS[self.packing][0]
-
-    @property
-    def sums(self) -> int:
-        return PACKINGS[self.packing][1]
-
-    @property
-    def depth(self) -> int:
-        """Products that a column sums in one pass."""
-        return self.rows * self.products
-
-    @property
-    def width(self) -> int:
-        """Results of one pass."""
-        return self.columns * self.sums
-
-    @property
-    def segments(self) -> int:
-        return max(1, self.depth // self.operands.block) if self.operands.block > 1 else 1
-
-    @property
-    def height(self) -> int:
-        """Rows of a segment."""
-        return self.rows // self.segments
-
-    @property
-    def pair(self) -> Pair:
-        return self.operands.elements
 
     @property
     def element_window(self) -> Window | None:
         """Of the elements; None where their sums are exact."""
-        return self.window if self.pair.accumulator_bits(self.height * self.products) > EXACT_LIMIT else None
+        return None if self.exact else self.window
 
     @property
     def scaled(self) -> bool:

@@ -6,11 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from weft.gen.formats.element import Specials
 from weft.gen.formats.pair import Pair
+from weft.gen.formats.tiling import PACKINGS
 from weft.gen.formats.window import Window
 from weft.hdl.formats.product import FLAGS, Product, fixed_point, multiply
 from weft.hdl.formats.window import OUTSIDE, position_bits, windowed
-
-PACKINGS = {1: (1, 1), 2: (2, 1), 4: (2, 2)}  # packing: products of one sum, sums
 
 
 def sum_shape(pair: Pair, depth: int, window: Window | None = None) -> Shape:

@@ -2,7 +2,7 @@
 
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Member, Out
 from amaranth.utils import ceil_log2
 
 from weft.gen.formats.element import Element
@@ -13,6 +13,21 @@ from weft.hdl.formats.rounding import UNIT_BITS, Rounder
 from weft.hdl.formats.window import OUTSIDE
 from weft.hdl.mem.sram import Sram
 
+BANKS = 2  # of the accumulators
+
+
+def members(a: Arrangement, target: Element, *, lines: int, results: int) -> dict[str, Member]:
+    """Of a `FormatUnit` with these parameters."""
+    activation, weight = a.operands.activation.scale, a.operands.weight.scale
+    return {
+        "activations": In(a.pair.activation.bits * a.depth), "weights": In(a.pair.weight.bits * a.packing * a.columns),
+        "load": In(a.rows), "swap": In(1), "valid": In(1), "first": In(1), "address": In(ceil_log2(lines)),
+        "position": In(POSITION_BITS), "read": In(1), "read_ready": Out(1), "read_address": In(ceil_log2(lines)),
+        "part": In(max(1, ceil_log2(a.width // results))), "read_position": In(POSITION_BITS), "result": Out(target.bits * results),
+        "outside": Out(OUTSIDE.size * results), "added": Out(1), "reads": Out(2),
+        **({"activation_scales": In(activation.bits * a.segments)} if activation else {}),
+        **({"weight_scales": In(weight.bits * a.segments * a.width)} if weight else {})}
+
 
 class FormatUnit(wiring.Component):
     """Vectors of activations times a tile of weights, added up over tiles and rounded once.
@@ -22,31 +37,30 @@ class FormatUnit(wiring.Component):
     array as `FormatArray` says, all segments' rows one after the other; the scales of a tile's columns are taken from `weight_scales`
     in the cycle `arrangement.latency` after its `swap`.
 
-    `read` in a cycle in which nothing is added gives, `READ_LATENCY` cycles later, column `column` of line `address` as a code of
-    `target`, and what left the window on its way.
+    `read` with `read_ready` gives, `READ_LATENCY` cycles later, part `part` of line `read_address` as codes of `target`, and what left
+    the window on their way. The accumulators are two banks by the highest address bit, and sums go first: a read waits while they read from
+    its bank or write its line. `read_ready` does not depend on `read`.
+
+    Parameters
+    ----------
+    target: format of the results. lines: of the accumulators. results: of a read, divides the line.
 
     Members
     -------
     activations: all rows' words; row 0 lowest. activation_scales: a code for each segment, lowest first.
     weights, load, swap: to the array. weight_scales: a code for each result, those of segment 0 lowest.
-    valid, first, address: of the vector. read, column: see above. position: of the window's unit above the least product with
-    the least scales; must hold still. Without effect where sums have no scales and fit as they are.
-    result: code. outside: `OUTSIDE`.
+    valid, first, address: of the vector. position: of the window's unit above the least product with the least scales; must hold still
+    while vectors are under way. Without effect where sums have no scales and fit as they are.
+    read, read_ready, read_address, part: see above. read_position: must hold still while reads are under way.
+    result: codes. outside: `OUTSIDE` of each. added: a line is written; reads: lines that are read in this cycle, 0 .. 2.
     """
 
     HAZARD = 2
     READ_LATENCY = 2 + Rounder.LATENCY
 
-    def __init__(self, arrangement: Arrangement, target: Element, *, lines: int = 64) -> None:
-        self._arrangement, self._target, self._lines = arrangement, target, lines
-        a, segments = arrangement, arrangement.segments
-        activation, weight = a.operands.activation.scale, a.operands.weight.scale
-        super().__init__({
-            "activations": In(a.pair.activation.bits * a.depth), "weights": In(a.pair.weight.bits * a.packing * a.columns),
-            "load": In(a.rows), "swap": In(1), "valid": In(1), "first": In(1), "address": In(ceil_log2(lines)), "read": In(1),
-            "column": In(max(1, ceil_log2(a.width))), "position": In(POSITION_BITS), "result": Out(target.bits), "outside": Out(OUTSIDE),
-            **({"activation_scales": In(activation.bits * segments)} if activation else {}),
-            **({"weight_scales": In(weight.bits * segments * a.width)} if weight else {})})
+    def __init__(self, arrangement: Arrangement, target: Element, *, lines: int = 64, results: int = 1) -> None:
+        self._arrangement, self._target, self._lines, self._results = arrangement, target, lines, results
+        super().__init__(members(arrangement, target, lines=lines, results=results))
 
     @property
     def accumulate_latency(self) -> int:
@@ -58,7 +72,9 @@ class FormatUnit(wiring.Component):
         m = Module()
         a, width = self._arrangement, self._arrangement.window.width
         entry = FLAGS.size + OUTSIDE.size + width  # of the accumulators, a result's
-        m.submodules.memory = memory = Sram(depth=max(32, self._lines), width=entry * a.width)
+        banks = [Sram(depth=max(32, self._lines // BANKS), width=entry * a.width) for _ in range(BANKS)]
+        for number, bank in enumerate(banks):
+            m.submodules[f"bank_{number}"] = bank
 
         # What follows a vector: to the column ends, through them, and on to the memory.
         valid, first, address, swap = (_delay(m, getattr(self, name), a.latency, name) for name in ("valid", "first", "address", "swap"))
@@ -70,11 +86,21 @@ class FormatUnit(wiring.Component):
         # Read | add | write. The columns' terms wait for the line.
         adding, fresh, line = Signal(), Signal(reset_less=True), Signal.like(self.address, reset_less=True)
         m.d.sync += [adding.eq(valid), fresh.eq(first), line.eq(address)]
+        sums, written, taken = Signal(entry * a.width), Signal(entry * a.width), Signal()
+        gets = Signal()
         m.d.comb += [
-            memory.read.enable.eq((valid & ~first) | self.read), memory.read.address.eq(Mux(self.read, self.address, address)),
-            memory.write.enable.eq(adding), memory.write.address.eq(line)]
+            gets.eq(valid & ~first), taken.eq(self.read & self.read_ready), self.added.eq(adding), self.reads.eq(gets + taken),
+            self.read_ready.eq(~((gets & (address[-1] == self.read_address[-1])) | (adding & (line == self.read_address)))),
+            sums.eq(Mux(line[-1], banks[1].read.data, banks[0].read.data))]
+        for number, bank in enumerate(banks):
+            own = Signal(name=f"own_{number}")
+            m.d.comb += [
+                own.eq(gets & (address[-1] == number)),
+                bank.read.enable.eq(own | (taken & (self.read_address[-1] == number))),
+                bank.read.address.eq(Mux(own, address[:-1], self.read_address[:-1])),
+                bank.write.enable.eq(adding & (line[-1] == number)), bank.write.address.eq(line[:-1]), bank.write.data.eq(written)]
         for n in range(a.width):
-            old = memory.read.data[entry * n:entry * (n + 1)]
+            old = sums[entry * n:entry * (n + 1)]
             new = Signal(entry, name=f"new_{n}")
             flags, outside, value = (Signal(shape, name=f"{name}_{n}", reset_less=True) for name, shape in (
                 ("flags", FLAGS.size), ("outside", OUTSIDE.size), ("value", signed(width))))
@@ -86,8 +112,8 @@ class FormatUnit(wiring.Component):
             m.d.comb += [
                 base.eq(Mux(fresh, 0, old)),
                 new.eq(Cat(base[:FLAGS.size] | flags, base[FLAGS.size:entry - width] | outside, (base[-width:] + value)[:width])),
-                memory.write.data[entry * n:entry * (n + 1)].eq(new)]
-        self._round(m, memory, entry)
+                written[entry * n:entry * (n + 1)].eq(new)]
+        self._round(m, banks, entry)
         return m
 
     def _scales(self, m: Module, swap: Signal) -> dict[str, Signal]:
@@ -127,16 +153,22 @@ class FormatUnit(wiring.Component):
                 m.d.comb += getattr(end, f"scale_{k}").eq(code[bits * place[side]:bits * (place[side] + 1)])
         return ends
 
-    def _round(self, m: Module, memory: Sram, entry: int) -> None:
-        a = self._arrangement
-        m.submodules.rounder = rounder = Rounder(a.window.width, self._target)
-        column, chosen = Signal.like(self.column, reset_less=True), Signal(entry, reset_less=True)
-        unit = Signal(signed(UNIT_BITS), reset_less=True)
-        m.d.sync += [column.eq(self.column), chosen.eq(memory.read.data.word_select(column, entry)),
-                     unit.eq(a.operands.lsb_exponent + (self.position if a.scaled or a.element_window else 0))]
-        flags, outside, value = chosen[:FLAGS.size], chosen[FLAGS.size:FLAGS.size + OUTSIDE.size], chosen[-a.window.width:]
-        m.d.comb += [rounder.value.eq(value), rounder.unit.eq(unit), rounder.flags.eq(flags), self.result.eq(rounder.result),
-                     self.outside.eq(_delay(m, outside, Rounder.LATENCY, "outside"))]
+    def _round(self, m: Module, banks: list[Sram], entry: int) -> None:
+        a, target = self._arrangement, self._target
+        part, upper, chosen = (Signal(shape, reset_less=True, name=name) for name, shape in (
+            ("held_part", self.part.shape()), ("upper", 1), ("chosen", entry * self._results)))
+        unit, line = Signal(signed(UNIT_BITS), reset_less=True), Signal(entry * a.width)
+        m.d.comb += line.eq(Mux(upper, banks[1].read.data, banks[0].read.data))
+        m.d.sync += [part.eq(self.part), upper.eq(self.read_address[-1]), chosen.eq(line.word_select(part, entry * self._results)),
+                     unit.eq(a.operands.lsb_exponent + (self.read_position if a.scaled or a.element_window else 0))]
+        for n in range(self._results):
+            m.submodules[f"rounder_{n}"] = rounder = Rounder(a.window.width, target)
+            own, outside = Signal(entry, name=f"own_{n}"), Signal(OUTSIDE.size, name=f"outside_of_{n}")
+            m.d.comb += [
+                own.eq(chosen[entry * n:entry * (n + 1)]), outside.eq(own[FLAGS.size:FLAGS.size + OUTSIDE.size]),
+                rounder.value.eq(own[-a.window.width:]), rounder.unit.eq(unit), rounder.flags.eq(own[:FLAGS.size]),
+                self.result[target.bits * n:target.bits * (n + 1)].eq(rounder.result),
+                self.outside[OUTSIDE.size * n:OUTSIDE.size * (n + 1)].eq(_delay(m, outside, Rounder.LATENCY, f"outside_{n}"))]
 
 
 def _delay(m: Module, value: Signal, cycles: int, name: str) -> Signal:

@@ -11,7 +11,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
 from weft.gen.formats.pair import PAIRS, Pair, pair
-from weft.hdl.formats.element import PACKINGS, flags_of, sum_shape
+from weft.gen.formats.tiling import PACKINGS
+from weft.hdl.formats.element import flags_of, sum_shape
 from weft.verif.bench import runner
 from weft.verif.bench.codes import products
 from weft.verif.bench.format_rows import DEPTH, Row, Rows, joined, split

@@ -118,7 +118,7 @@ class Driver:
         """Result codes (M, N), and what left the window on the way to each. `order` shuffles the tiles of a sum."""
         a, (rows, depth), columns = self._a, gemm.activations.shape, gemm.weights.shape[1]
         results, lost = np.zeros((rows, columns), dtype=np.int64), np.zeros((rows, columns), dtype=int)
-        self._dut.position.value = position
+        self._dut.position.value = self._dut.read_position.value = position
         for top in range(0, rows, LINES):
             for left in range(0, columns, a.width):
                 lines = range(top, min(top + LINES, rows))
@@ -134,7 +134,7 @@ class Driver:
         for cycle in range(len(places) + latency - 1):
             if cycle < len(places):
                 m, n = places[cycle]
-                dut.address.value, dut.column.value = m - top, n - left
+                dut.read_address.value, dut.part.value = m - top, n - left
             dut.read.value = int(cycle < len(places))
             await FallingEdge(dut.clk)
             if cycle >= latency - 1:

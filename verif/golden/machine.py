@@ -14,6 +14,7 @@ from weft.gen.config import Config
 from weft.gen.isa import Cause, Decoded, Unit
 from weft.verif.golden.dma import load, store
 from weft.verif.golden.faults import Error, Trap, UndefinedProgram
+from weft.verif.golden.format_matrix import gemm, round_lines
 from weft.verif.golden.matrix import depthwise, matmul
 from weft.verif.golden.memory import Access, Effect, Memory, Window
 from weft.verif.golden.races import RaceChecker, first_shared
@@ -176,6 +177,8 @@ class _Run:
             strides = (configured("VECTOR_STRIDE_0"), configured("VECTOR_STRIDE_1"), configured("VECTOR_STRIDE_2"))
             setup = Setup(configured("VECTOR_LOOP"), strides, configured("VECTOR_SCALE"), configured("VECTOR_POST"))
             return vector(self.memory, setup, values)
+        if name == "ROUND":
+            return round_lines(self.memory, values)
         shape, perform = SHAPED[name]
         return perform(self.memory, configured(shape), values)
 
@@ -198,4 +201,4 @@ class _Stop(Exception):
 
 SHAPED: dict[str, tuple[str, Callable[[Memory, dict[str, int], dict[str, int]], Effect]]] = {
     "LOAD": ("LOAD_SHAPE", load), "STORE": ("STORE_SHAPE", store), "MATMUL": ("MATRIX_SHAPE", matmul),
-    "DEPTHWISE": ("MATRIX_SHAPE", depthwise)}
+    "DEPTHWISE": ("MATRIX_SHAPE", depthwise), "GEMM": ("GEMM_SHAPE", gemm)}

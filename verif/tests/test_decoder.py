@@ -11,9 +11,10 @@ from weft.gen.isa import INSTRUCTIONS, WORD_BITS, Cause
 from weft.hdl.control.decode import Decoder
 
 
-def _expected(word: int, depthwise: bool) -> tuple[int, int]:
+def _expected(word: int, config: Config) -> tuple[int, int]:
     """Cause and unit; the unit counts only where it is looked at."""
-    if word & 0xFF == isa.BY_NAME["DEPTHWISE"].opcode and not depthwise:
+    known = isa.BY_OPCODE.get(word & 0xFF)
+    if known and not config.provides(known.option):
         return Cause.ILLEGAL_OPCODE, isa.CONTROL
     try:
         return Cause.NONE, isa.decode(word).instruction.unit
@@ -36,13 +37,14 @@ def _words(chance: random.Random) -> list[int]:
     return words
 
 
-@pytest.mark.parametrize("depthwise", [False, True])
-def test_every_rule_of_every_field(depthwise):
-    dut, seen = Decoder(Config(array=Array(depthwise=depthwise))), set()
+@pytest.mark.parametrize("array", [Array(), Array(depthwise=True), Array(operand="mxfp4")], ids=["plain", "depthwise", "formats"])
+def test_every_rule_of_every_field(array):
+    config = Config(array=array)
+    dut, seen = Decoder(config), set()
 
     async def testbench(ctx):
         for word in _words(random.Random(1)):
-            cause, unit = _expected(word, depthwise)
+            cause, unit = _expected(word, config)
             seen.add(cause)
             ctx.set(dut.word, word)
             await ctx.delay(1e-9)

@@ -134,7 +134,8 @@ def test_terms_are_floored_and_flagged(value, shift, width):
         term, over, under = place(window, np.array([value], kind), np.array([shift]))
         assert bool(under[0]) == (exact.denominator != 1)
         assert bool(over[0]) == (not -(1 << (width - 1)) <= exact // 1 < 1 << (width - 1))
-        assert int(term[0]) == (0 if over[0] else exact // 1)
+        half = 1 << (width - 1)
+        assert int(term[0]) == (exact // 1 + half) % (2 * half) - half  # wraps
 
 
 def test_fast_rounding_is_that_in_integers():

@@ -33,12 +33,65 @@ class Product:
         return self.codes.astype(np.uint32).view(np.float32).astype(np.float64) if self.target == FP32 else decode(self.target, self.codes)
 
 
+@dataclasses.dataclass
+class Sums:
+    """Accumulators [rows of a, rows of b] and their sticky flags. `plus`, `minus`: an infinity among the terms."""
+
+    total: Integers
+    overflow: Bools
+    underflow: Bools
+    nan: Bools
+    plus: Bools
+    minus: Bools
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(self.total + other.total, self.overflow | other.overflow, self.underflow | other.underflow, self.nan | other.nan,
+                    self.plus | other.plus, self.minus | other.minus)
+
+    def rows(self, which: Integers) -> "Sums":
+        """Some of the rows."""
+        return Sums(self.total[which], self.overflow[which], self.underflow[which], self.nan[which], self.plus[which], self.minus[which])
+
+    def put(self, which: Integers, new: "Sums") -> None:
+        """Replace some of the rows."""
+        self.total[which], self.overflow[which], self.underflow[which] = new.total, new.overflow, new.underflow
+        self.nan[which], self.plus[which], self.minus[which] = new.nan, new.plus, new.minus
+
+    def rounded(self, target: Element, unit: int) -> Codes:
+        """Codes of the accumulators times 2^unit; to nearest even, to infinity beyond the largest number."""
+        codes = _rounded(target, self.total, unit)
+        for where, special in ((self.plus, np.inf), (self.minus, -np.inf), (self.nan | (self.plus & self.minus), np.nan)):
+            if where.any():
+                codes = np.where(where, encode(target, special, saturate=False), codes)
+        return codes
+
+
+def sums(a: Matrix, b: Matrix, *, window: Window = WINDOW, position: int, part: int) -> Sums:
+    """The accumulators after a times b transposed: a term is the exact sum of `part` products of a block times its scales, moved into
+    the window, whose unit is 2^(position + lsb_exponent of the formats), and floored there."""
+    pair, shape = OperandPair(a.operand, b.operand), (len(a.codes), len(b.codes))
+    block = pair.block if pair.block > 1 else max(a.k, 1)
+    total: Integers = np.zeros(shape, object if window.width > 64 else np.int64)
+    overflow, underflow = np.zeros(shape, bool), np.zeros(shape, bool)
+    for value, exponent in _terms(a, b, pair, block, part):
+        term, over, under = place(window, value, exponent - (position + pair.lsb_exponent))
+        total, overflow, underflow = total + term.astype(total.dtype), overflow | over, underflow | under
+    nan, plus, minus = np.zeros(shape, bool), np.zeros(shape, bool), np.zeros(shape, bool)
+    if any(side.operand.element.specials is not Specials.NONE or side.operand.scale for side in (a, b)):
+        nan, plus, minus = specials(a, b)
+    return Sums(total, overflow, underflow, nan, plus, minus)
+
+
+def in_window(pair: OperandPair, window: Window, part: int) -> bool:
+    """Whether sums of `part` products are moved into the window; otherwise they have a unit of their own."""
+    return bool(pair.scales) or part == 1 or pair.elements.accumulator_bits(part) > window.term_bits
+
+
 def gemm(a: Matrix, b: Matrix, *, target: Element = FP32, window: Window = WINDOW, position: int | None = None,
          part: int | None = None) -> Product:
     """a times b transposed, the matrices' factors left out: sum over k of element * element * scale * scale, rounded once to `target`.
 
-    A term is the exact sum of `part` products of a block times its scales. It is moved into the window, whose unit is
-    2^(position + lsb_exponent of the formats), and floored there. Formats without scales whose exact sums fit a term have a unit
+    Terms are those of `sums`. Formats without scales whose exact sums fit a term have a unit
     of their own, and position no effect. The result is rounded to nearest even, to infinity beyond the largest number; NaN and
     infinities among the terms, and scales that are NaN, give NaN or the infinity.
 
@@ -60,23 +113,12 @@ def gemm(a: Matrix, b: Matrix, *, target: Element = FP32, window: Window = WINDO
     terms = -(-a.k // part)
     if terms > window.terms:
         raise ValueError(f"gemm part={part}: {terms} terms where the window has room for {window.terms}; widen part or window.terms")
-    moved = bool(pair.scales) or part == 1 or pair.elements.accumulator_bits(part) > window.term_bits
-    if not moved:
+    if not in_window(pair, window, part):
         position = 0
     elif position is None:
         position = lowest_position(a, b, window, part)
-    shape = (len(a.codes), len(b.codes))
-    total: Integers = np.zeros(shape, object if window.width > 64 else np.int64)
-    overflow, underflow = np.zeros(shape, bool), np.zeros(shape, bool)
-    for value, exponent in _terms(a, b, pair, block, part):
-        term, over, under = place(window, value, exponent - (position + pair.lsb_exponent))
-        total, overflow, underflow = total + term.astype(total.dtype), overflow | over, underflow | under
-    codes = _rounded(target, total, position + pair.lsb_exponent)
-    if any(side.operand.element.specials is not Specials.NONE or side.operand.scale for side in (a, b)):
-        nan, plus, minus = specials(a, b)
-        for where, special in ((plus, np.inf), (minus, -np.inf), (nan, np.nan)):
-            codes = np.where(where, encode(target, special, saturate=False), codes)
-    return Product(target, codes, overflow, underflow)
+    found = sums(a, b, window=window, position=position, part=part)
+    return Product(target, found.rounded(target, position + pair.lsb_exponent), found.overflow, found.underflow)
 
 
 def scaled(product: Product, a: Matrix, b: Matrix) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ Bools = NDArray[np.bool_]
 
 
 def place(window: Window, value: Integers, shift: Integers) -> tuple[Integers, Bools, Bools]:
-    """The term floor(value * 2^shift), whether it overflows `window.term_bits` (it is 0 then), and whether the floor changed it.
+    """The term floor(value * 2^shift), whether it overflows `window.term_bits` (it wraps then), and whether the floor changed it.
 
     In int64 as long as values and window are; exact for all shifts.
     """
@@ -27,9 +27,12 @@ def place(window: Window, value: Integers, shift: Integers) -> tuple[Integers, B
     high = np.right_shift((1 << (window.term_bits - 1)) - 1, left)
     low = np.where(left < window.term_bits, -high - 1, 0)
     overflow = np.asarray((floor > high) | (floor < low), bool)
-    kept: Integers = np.where(overflow, 0, floor)
-    moves: Integers = np.where(overflow, 0, left)
-    return kept << moves, overflow, underflow
+    moved: Integers = floor << left
+    above = 64 - window.term_bits
+    if moved.dtype == object:
+        half = 1 << (window.term_bits - 1)
+        return ((moved + half) & (2 * half - 1)) - half, overflow, underflow
+    return (moved << above) >> above, overflow, underflow
 
 
 def specials(a: Matrix, b: Matrix) -> tuple[Bools, Bools, Bools]:

@@ -1,0 +1,92 @@
+"""A product of matrices in number formats on the simulated RTL, checked against the golden machine and the golden arithmetic."""
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.gen.compiler.gemm import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
+from weft.gen.config import Config
+from weft.gen.formats.tiling import WINDOW
+from weft.gen.isa import WORD_BYTES
+from weft.sim import build
+from weft.sim.check import GoldenDevice, Mismatch, difference
+from weft.sim.device import Device, RtlDevice, RunResult, WindowSpec
+from weft.sim.execute import DeviceFailure, DramTiming
+from weft.sim.simulator import Simulator
+from weft.verif.golden.formats.blocks import Matrix, quantise
+from weft.verif.golden.formats.gemm import Product, gemm, in_window, lowest_position
+
+PERMISSIONS = {PROGRAM: (True, False), WEIGHTS: (True, False), ACTIVATIONS: (True, False), RESULTS: (False, True)}
+CYCLES_PER_PRODUCT = 50  # after so many a run has hung
+HANG_MINIMUM = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class GemmRun:
+    """One product. `codes`: results [m, n]. `mismatches`: against the golden machine, and results against `Product`."""
+
+    plan: Gemm
+    codes: NDArray[np.integer]
+    golden: Product
+    cycles: int
+    counters: dict[str, int]
+    mismatches: list[Mismatch]
+    seconds: float
+
+    @property
+    def products_per_cycle(self) -> float:
+        return self.plan.m * self.plan.k * self.plan.n / self.cycles
+
+    @property
+    def dram_bytes(self) -> int:
+        """Read and written, instructions included."""
+        return (self.counters["DRAM_READ_BEATS"] + self.counters["DRAM_WRITE_BEATS"]) * self.plan.config.line_bytes
+
+
+def random_matrices(config: Config, m: int, k: int, n: int, seed: int) -> tuple[Matrix, Matrix]:
+    """Activations [m, k] and weights, transposed, [n, k]: normally distributed, quantised to the configuration's operands."""
+    chance, found = np.random.default_rng(seed), []
+    for operand, shape in ((config.tiling.operands.activation, (m, k)), (config.tiling.operands.weight, (n, k))):
+        values = chance.standard_normal(shape).astype(np.float32)
+        # A floating-point format without scales takes them as they are, every other one scaled to its range.
+        plain = operand.scale is None and not operand.element.integer
+        found.append(quantise(operand, values if operand.element.signed else np.abs(values), factor=np.ones((1, 1)) if plain else None))
+    return found[0], found[1]
+
+
+def multiply(config: Config, a: Matrix, b: Matrix, timing: DramTiming | None = None, *, strict: bool = False,
+             progress: build.Progress = lambda text: None) -> GemmRun:
+    """a times b transposed on the RTL. `strict`: the golden machine refuses programs with races.
+
+    Raises `WeftError` for what does not fit, `DeviceFailure` if a machine stops.
+    """
+    timing, t = timing or DramTiming(), config.tiling
+    plan = Gemm.plan(config, len(a.codes), a.k, len(b.codes))
+    position = lowest_position(a, b, WINDOW, t.part) if in_window(t.operands, WINDOW, t.part) else 0
+    words = plan.program(position)
+    windows = [WindowSpec(size, *PERMISSIONS[index]) for index, size in enumerate(plan.window_bytes)]
+    contents = (b"".join(word.to_bytes(WORD_BYTES, "little") for word in words),
+                plan.pack_weights(b.codes.T, None if b.scales is None else b.scales.T), plan.pack_activations(a.codes, a.scales))
+    golden = GoldenDevice(config, windows, strict=strict)
+    with Simulator(config, progress=progress) as own:
+        own.set_dram_timing(bytes_per_cycle=timing.bytes_per_cycle, latency=timing.latency)
+        rtl = RtlDevice(own, windows, max_cycles=HANG_MINIMUM + CYCLES_PER_PRODUCT * plan.m * plan.k * plan.n)
+        result = _run(rtl, contents, len(words), "RTL")
+        _run(golden, contents, len(words), "golden machine")
+        mismatches = [difference(0, name, np.frombuffer(given, np.uint8), np.frombuffer(expected, np.uint8)) for name, given, expected in (
+            ("results", rtl.read_window(RESULTS), golden.read_window(RESULTS)), ("scratchpad", rtl.scratchpad(), golden.scratchpad()))]
+        codes, seconds = plan.unpack_results(rtl.read_window(RESULTS)), own.seconds
+    product = gemm(a, b, target=config.result, position=position, part=t.part)
+    mismatches.append(difference(0, "results against the golden arithmetic", codes, product.codes))
+    return GemmRun(plan, codes, product, result.counters["CYCLES"], result.counters, [each for each in mismatches if each], seconds)
+
+
+def _run(device: Device, contents: tuple[bytes, ...], length: int, who: str) -> RunResult:
+    for index, data in enumerate(contents):
+        device.write_window(index, data)
+    result = device.run(length)
+    if result.error:
+        raise DeviceFailure(f"{who} stopped: {result.error}", where="simulation", why="program and accelerator do not agree",
+                            fix="this is a bug in weft: report the configuration and the sizes")
+    return result

@@ -1,0 +1,121 @@
+"""GEMM and ROUND: products of matrices in number formats in the scratchpad, and their rounding."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weft.gen import isa
+from weft.gen.config import Config
+from weft.gen.isa import Cause
+from weft.verif.golden.faults import raise_first
+from weft.verif.golden.formats.blocks import Matrix
+from weft.verif.golden.formats.gemm import WINDOW, Sums, in_window, sums
+from weft.verif.golden.formats.packing import pack, unpack
+from weft.verif.golden.memory import ACCUMULATOR, SCRATCHPAD, Access, Addresses, Effect, Memory, first_beyond
+
+MODULUS = 1 << isa.ADDRESS_BITS
+NO_FACTOR = np.ones((1, 1), np.float32)
+
+
+def gemm(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Effect:
+    """Perform one GEMM with the fields of GEMM_SHAPE and GEMM.
+
+    Raises `Trap` SCRATCHPAD or ACCUMULATOR for the first access out of range: tile by tile the weights' lines, then row
+    by row elements, scales, accumulator. Nothing is written in that case.
+    """
+    config, t = memory.config, memory.config.tiling
+    rows, groups, lanes = shape["rows"], shape["groups"], config.lanes
+    row, tile, group = np.arange(rows), np.arange(groups * t.folds), np.arange(groups)
+    lines = values["accumulator"] + row
+    elements = (values["activation"] + row * shape["row_stride"] + tile[:, None] * t.vector_bytes) % MODULUS
+    scales = (values["scales"] + row * shape["scale_stride"] + group[:, None] * t.segments) % MODULUS
+    if not t.operands.activation.scale:
+        scales = scales[:, :0]
+    _check(memory, values["weight_line"], elements, scales, lines)
+    found = sums(_activations(memory, elements, scales), _weights(memory, values["weight_line"], groups),
+                 position=shape["position"] if in_window(t.operands, WINDOW, t.part) else 0, part=t.part)
+    memory.sums = memory.sums or empty(config)
+    memory.sums.put(lines, memory.sums.rows(lines) + found if values["accumulate"] else found)
+    accesses = [Access(SCRATCHPAD, (elements + lanes * n).ravel(), lanes, write=False) for n in range(t.vector_reads)]
+    if scales.size:
+        accesses.append(Access(SCRATCHPAD, scales.ravel(), lanes, write=False))
+    accesses += [Access(SCRATCHPAD, (values["weight_line"] + np.arange(groups * t.group_lines)) * lanes, lanes, write=False),
+                 Access(ACCUMULATOR, lines, 1, write=True)]
+    return Effect(accesses, {"MATRIX_VECTORS": elements.size, "WEIGHT_TILES": len(tile)})
+
+
+def round_lines(memory: Memory, values: dict[str, int]) -> Effect:
+    """Perform one ROUND. Raises `Trap`: part by part the accumulator line, then the destination."""
+    config, t, target = memory.config, memory.config.tiling, memory.config.result
+    row, count = np.arange(values["rows"]), config.results_per_cycle
+    size = count * (1 if values["flags"] else target.bits // 8)
+    parts = np.arange(t.width // count)
+    starts = ((values["destination"] + row[:, None] * values["stride"]) % MODULUS + parts * size) % MODULUS
+    lines, faults = values["accumulator"] + row, []
+    if (line := first_beyond(lines, 1, config.accumulator_lines)) is not None:
+        faults.append(((line, 0, 0), Cause.ACCUMULATOR, int(lines[line])))
+    if (index := first_beyond(starts.ravel(), size, config.scratchpad_bytes)) is not None:
+        faults.append(((*divmod(index, len(parts)), 1), Cause.SCRATCHPAD, int(starts.ravel()[index])))
+    raise_first(faults)
+    found = (memory.sums or empty(config)).rows(lines)
+    unit = t.operands.lsb_exponent + (values["position"] if in_window(t.operands, WINDOW, t.part) else 0)
+    flags: NDArray[np.uint8] = (found.overflow * 1 + found.underflow * 2).astype(np.uint8)
+    data = flags if values["flags"] else pack(target, found.rounded(target, unit))
+    for code_bytes, start in zip(data.reshape(-1, size), starts.ravel(), strict=True):
+        memory.scratchpad[start:start + size] = code_bytes
+    accesses = [Access(ACCUMULATOR, lines, 1, write=False), Access(SCRATCHPAD, starts.ravel(), size, write=True)]
+    return Effect(accesses, {"VECTOR_ITERATIONS": starts.size})
+
+
+def empty(config: Config) -> Sums:
+    """Accumulators of zeros."""
+    shape = (config.accumulator_lines, config.tiling.width)
+    none = [np.zeros(shape, bool) for _ in range(5)]
+    return Sums(np.zeros(shape, np.int64), *none)
+
+
+def _activations(memory: Memory, elements: Addresses, scales: Addresses) -> Matrix:
+    """Rows of activations from their vectors' places [tiles, rows] and their scales' [groups, rows]."""
+    t = memory.config.tiling
+    operand = t.operands.activation
+    codes = unpack(operand.element, memory.gather(elements, t.vector_bytes), t.depth)
+    codes = codes.transpose(1, 0, 2).reshape(elements.shape[1], -1)
+    own = None
+    if operand.scale:
+        own = unpack(operand.scale, memory.gather(scales, t.segments), t.segments).transpose(1, 0, 2).reshape(scales.shape[1], -1)
+    return Matrix(operand, codes, own, NO_FACTOR, codes.shape[1])
+
+
+def _weights(memory: Memory, line: int, groups: int) -> Matrix:
+    """Columns of weights, as rows, from groups of tiles."""
+    t, lanes = memory.config.tiling, memory.config.lanes
+    operand = t.operands.weight
+    data = memory.scratchpad[line * lanes:(line + groups * t.group_lines) * lanes].reshape(groups, -1)
+    scale_bytes = t.scale_lines * lanes
+    codes = unpack(operand.element, data[:, scale_bytes:].reshape(groups * t.folds, -1), t.depth * t.width)
+    codes = codes.reshape(groups * t.folds, t.rows, t.width, t.products).transpose(2, 0, 1, 3).reshape(t.width, -1)
+    own = None
+    if operand.scale:
+        own = unpack(operand.scale, data[:, :scale_bytes], t.segments * t.width)
+        own = own.reshape(groups, t.segments, t.width).transpose(2, 0, 1).reshape(t.width, -1)
+    return Matrix(operand, codes, own, NO_FACTOR, codes.shape[1])
+
+
+def _check(memory: Memory, weight_line: int, elements: Addresses, scales: Addresses, lines: Addresses) -> None:
+    config, t, found = memory.config, memory.config.tiling, []
+    tiles = np.arange(len(elements))
+    first = tiles // t.folds * t.group_lines + np.where(tiles % t.folds == 0, 0, t.scale_lines + tiles % t.folds * t.tile_lines)
+    end = tiles // t.folds * t.group_lines + t.scale_lines + (tiles % t.folds + 1) * t.tile_lines
+    beyond = weight_line + end > config.scratchpad_lines
+    if beyond.any():
+        tile = int(np.argmax(beyond))
+        found.append(((tile, -1, 0), Cause.SCRATCHPAD, max(weight_line + int(first[tile]), config.scratchpad_lines) * config.lanes))
+    for part in range(t.vector_reads):
+        places = elements.ravel() + part * config.lanes
+        if (index := first_beyond(places % MODULUS, config.lanes, config.scratchpad_bytes)) is not None:
+            found.append(((*divmod(index, elements.shape[1]), part), Cause.SCRATCHPAD, int(places[index] % MODULUS)))
+    if (index := first_beyond(scales.ravel(), config.lanes, config.scratchpad_bytes)) is not None:
+        group, row = divmod(index, scales.shape[1])
+        found.append(((group * t.folds, row, t.vector_reads), Cause.SCRATCHPAD, int(scales.ravel()[index])))
+    if (line := first_beyond(lines, 1, config.accumulator_lines)) is not None:
+        found.append(((0, line, t.vector_reads + 1), Cause.ACCUMULATOR, int(lines[line])))
+    raise_first(found)

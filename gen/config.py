@@ -79,8 +79,9 @@ class Array:
 class Scratchpad:
     kib: int = _option(256, "capacity in KiB", low=4, high=1024, power=True)
     banks: int = _option(4, "independently addressed banks", low=2, high=16, power=True)
-    write_queue: bool = _option(False, "a queue of two between the load unit and the scratchpad, for FPGAs, where the way to arbitration "
-                                "and back is long: a LOAD ends two cycles later", choices=(False, True), extra=True)
+    late_grants: bool = _option(False, "for FPGAs, where the way to arbitration and back is long: load and store unit learn a cycle late "
+                                "that a line was taken; a LOAD ends two cycles later, a burst of a STORE takes one more",
+                                choices=(False, True), extra=True)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -112,7 +112,7 @@ class LoadUnit(wiring.Component):
             beats.o.ready.eq(for_bus & (write.ready | drop) & ~settling),
             moved.eq((write.valid & write.ready) | (for_bus & came & drop)), landed.eq(finished & for_bus),
             queue.o.ready.eq(finished | ~(for_bus | for_padding) | (for_padding & drop))]
-        if config.scratchpad.write_queue:
+        if config.scratchpad.late_grants:
             m.d.comb += finished.eq(Mux(head.last, settling & settled, moved & final))
             m.d.sync += settling.eq((settling | (moved & final & head.last)) & ~finished)
         else:
@@ -149,7 +149,7 @@ class LoadUnit(wiring.Component):
         """(Where lines go, whether all that went there has been written), through a queue or not."""
         config, port = self._config, self.write
         layout = data.StructLayout({"address": isa.ADDRESS_BITS, "touches": touch_layout(config), "data": 8 * config.line_bytes})
-        if config.scratchpad.write_queue:
+        if config.scratchpad.late_grants:
             m.submodules.lines = lines = ShiftFifo(layout, SKID)
             source, way, settled = lines.o, lines.i, lines.level == 0
         else:

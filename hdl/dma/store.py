@@ -64,7 +64,7 @@ class StoreUnit(wiring.Component):
         # -- fetch side: `space` counts free places of the line queue, less the reads on their way ------------------------------------
         segment, stopped, go, for_bus = bursts.segments.payload, Signal(), Signal(), Signal()
         final, may_issue, taken, skip = Signal(), Signal(), Signal(), Signal()
-        complete, issue = Signal(), Signal()  # a burst's last line was granted, which is known late, in the cycle before; then it is issued
+        complete, issue = Signal(), Signal()  # complete: a burst's last line was granted in the cycle before, see `late_grants`
         space, flying = Signal(range(depth + 1), init=depth), Signal(range(in_flight + 1))
         inside, left, next_left = Signal(), Signal(8), Signal(8, reset_less=True)  # not the first line of the segment; lines after this
         line, next_line = Signal(segment.line.shape()), Signal(segment.line.shape(), reset_less=True)
@@ -76,10 +76,14 @@ class StoreUnit(wiring.Component):
             self.read.valid.eq(go & for_bus & (space != 0) & (~final | may_issue)),
             self.read.address.eq(line << exact_log2(config.line_bytes)),
             self.read.touches.eq(touched(m, config, address=self.read.address, beyond=None, name="line")),
-            taken.eq(self.read.valid & self.read.ready), issue.eq(complete & ~self.halt & ~completion.failed),
+            taken.eq(self.read.valid & self.read.ready),
             skip.eq(go & ~for_bus & queue.i.ready), bursts.segments.ready.eq(issue | skip), queue.i.valid.eq(issue | skip),
             *(queue.i.payload[name].eq(segment[name]) for name in TRACKED.members)]
-        m.d.sync += complete.eq(taken & final)
+        if config.scratchpad.late_grants:
+            m.d.comb += issue.eq(complete & ~self.halt & ~completion.failed)
+            m.d.sync += complete.eq(taken & final)
+        else:
+            m.d.comb += issue.eq(taken & final)
         with m.If(taken):
             m.d.sync += [inside.eq(~final), next_left.eq(left - 1), next_line.eq(line + 1)]
         with m.If(skip & (segment.kind != Kind.EMPTY)):

@@ -1,4 +1,5 @@
-"""`make bench`: measures cycles of networks on configurations and rewrites docs/cycles.md; `--only NAME` just the rows of one network.
+"""`make bench`: measures cycles of networks on configurations and rewrites docs/cycles.md; `--only NAME` just the rows of one network,
+`--config NAME` of one configuration.
 
 Cycles are deterministic, so the table is committed and a change in it is a change in hardware or compiler. Simulator speed
 depends on the computer and is only printed. Networks that are not part of the project are read from $WEFT_MODELS and
@@ -109,11 +110,11 @@ def committed() -> dict[tuple[str, str], str]:
     return {(cells[1].strip(), cells[2].strip()): line for line in rows if (cells := line.split("|"))}
 
 
-def measure(console: Console, only: str, kept: dict[tuple[str, str], str]) -> Iterable[str]:
-    """Rows of the table, as they are measured; with `only` the rows of other networks are those that are there."""
+def measure(console: Console, only: str, config: str, kept: dict[tuple[str, str], str]) -> Iterable[str]:
+    """Rows of the table, as they are measured; those of other networks than `only` and configurations than `config` stay as they are."""
     for network in NETWORKS:
         for name in network.configs:
-            if only and network.name != only:
+            if (only and network.name != only) or (config and name != config):
                 yield kept[network.name, name]
                 continue
             report = run(network, name)
@@ -126,14 +127,15 @@ def measure(console: Console, only: str, kept: dict[tuple[str, str], str]) -> It
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", choices=["", *(network.name for network in NETWORKS)], help="measure this network alone")
-    only, console = parser.parse_args().only, Console(highlight=False)
+    parser.add_argument("--config", default="", choices=["", *CONFIGS], help="measure on this configuration alone")
+    given, console = parser.parse_args(), Console(highlight=False)
 
     def text() -> str:
         if missing := [str(path) for network in NETWORKS for path in files(network) if not path.exists()]:
             raise WeftError("networks of the table are missing", where=", ".join(missing),
                             why="a shorter table must not replace the whole one",
                             fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
-        return HEADER + "".join(measure(console, only, committed()))
+        return HEADER + "".join(measure(console, given.only, given.config, committed()))
 
     return rewrite(TABLE, text, console)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from weft.fpga.flow.tools import YOSYS
 from weft.gen.errors import WeftError
 from weft.gen.formats.pair import PAIRS, Pair, pair
+from weft.gen.formats.tiling import EXACT_LIMIT
 from weft.gen.formats.window import Window
 from weft.gen.verilog import convert
-from weft.hdl.formats.array import EXACT_LIMIT
 from weft.hdl.formats.element import FormatElement, sum_shape
 
 ROWS = 16

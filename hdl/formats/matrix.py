@@ -97,11 +97,12 @@ class FormatMatrixUnit(wiring.Component):
         with m.Elif(retires):
             m.d.sync += busy.eq(0)
 
-        with m.If(sequencer.fault & ~failed):
-            m.d.sync += failed.eq(1)
-        m.d.sync += self.error.valid.eq(sequencer.fault & ~failed)
-        with m.If(sequencer.fault & ~failed):
-            m.d.sync += [self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc), self.error.address.eq(sequencer.fault_address)]
+        fails = Signal()
+        m.d.comb += fails.eq(sequencer.fault & ~failed)
+        m.d.sync += self.error.valid.eq(fails)
+        with m.If(fails):
+            m.d.sync += [failed.eq(1), self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc),
+                         self.error.address.eq(sequencer.fault_address)]
 
         m.d.comb += [self.status.state.eq(isa.State.IDLE), self.status.pc.eq(pc)]
         with m.If(busy & ~failed):

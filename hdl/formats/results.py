@@ -6,6 +6,7 @@ from amaranth.lib.wiring import Out
 
 from weft.gen import isa
 from weft.gen.config import Config
+from weft.hdl.delay import delayed
 from weft.hdl.formats.matrix import result_members
 from weft.hdl.formats.unit import FormatUnit
 from weft.hdl.formats.window import OUTSIDE
@@ -70,9 +71,7 @@ class ResultUnit(wiring.Component):
         now = Signal(moving)
         touches = touched(m, config, address=address, beyond=config.line_bytes - 1, name="here")
         m.d.comb += [now.valid.eq(take), now.last.eq(last_part & (rows == 1)), now.address.eq(address), now.touches.eq(touches)]
-        for stage in range(FormatUnit.READ_LATENCY):
-            before, now = now, Signal(moving, name=f"moving_{stage}")
-            m.d.sync += now.eq(before)
+        now = delayed(m, now, FormatUnit.READ_LATENCY, name="moving")
         seen = Cat(Cat(self.outside[OUTSIDE.size * n:OUTSIDE.size * (n + 1)], Signal(8 - OUTSIDE.size, name=f"zero_{n}"))
                    for n in range(results))
         m.d.comb += [self.write.valid.eq(now.valid), self.write.address.eq(now.address), self.write.touches.eq(now.touches),
@@ -81,8 +80,10 @@ class ResultUnit(wiring.Component):
         with m.If(now.valid & now.last):
             m.d.sync += busy.eq(0)
 
-        m.d.sync += self.error.valid.eq(walking & ~good & ~failed)
-        with m.If(walking & ~good & ~failed):
+        fails = Signal()
+        m.d.comb += fails.eq(walking & ~good & ~failed)
+        m.d.sync += self.error.valid.eq(fails)
+        with m.If(fails):
             m.d.sync += [failed.eq(1), self.error.cause.eq(Mux(line_beyond, isa.Cause.ACCUMULATOR, isa.Cause.SCRATCHPAD)),
                          self.error.pc.eq(pc), self.error.address.eq(Mux(line_beyond, line, address))]
         m.d.comb += [self.status.state.eq(isa.State.IDLE), self.status.pc.eq(pc)]

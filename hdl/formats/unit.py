@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Member, Out
 from amaranth.utils import ceil_log2
 
 from weft.gen.formats.element import Element
+from weft.hdl.delay import delayed
 from weft.hdl.formats.array import Arrangement, FormatArray
 from weft.hdl.formats.column import POSITION_BITS, ColumnEnd
 from weft.hdl.formats.product import FLAGS
@@ -77,10 +78,11 @@ class FormatUnit(wiring.Component):
             m.submodules[f"bank_{number}"] = bank
 
         # What follows a vector: to the column ends, through them, and on to the memory.
-        valid, first, address, swap = (_delay(m, getattr(self, name), a.latency, name) for name in ("valid", "first", "address", "swap"))
+        valid, first, address, swap = (
+            delayed(m, getattr(self, name), a.latency, name=name) for name in ("valid", "first", "address", "swap"))
         codes = self._scales(m, swap)
         terms = [self._segment(m, s, codes) for s in range(a.segments)]
-        valid, first, address = (_delay(m, value, ColumnEnd.LATENCY, f"{name}_end") for value, name in (
+        valid, first, address = (delayed(m, value, ColumnEnd.LATENCY, name=f"{name}_end") for value, name in (
             (valid, "valid"), (first, "first"), (address, "address")))
 
         # Read | add | write. The columns' terms wait for the line.
@@ -120,7 +122,7 @@ class FormatUnit(wiring.Component):
         """Codes of the scales in the cycle of the sums that they belong to."""
         codes, a = {}, self._arrangement
         if a.operands.activation.scale:
-            codes["activation"] = _delay(m, self.activation_scales, a.latency, "activation_scales")
+            codes["activation"] = delayed(m, self.activation_scales, a.latency, name="activation_scales")
         if a.operands.weight.scale:
             held = Signal.like(self.weight_scales, reset_less=True, name="held_scales")
             codes["weight"] = Signal.like(held, name="present_scales")
@@ -168,12 +170,4 @@ class FormatUnit(wiring.Component):
                 own.eq(chosen[entry * n:entry * (n + 1)]), outside.eq(own[FLAGS.size:FLAGS.size + OUTSIDE.size]),
                 rounder.value.eq(own[-a.window.width:]), rounder.unit.eq(unit), rounder.flags.eq(own[:FLAGS.size]),
                 self.result[target.bits * n:target.bits * (n + 1)].eq(rounder.result),
-                self.outside[OUTSIDE.size * n:OUTSIDE.size * (n + 1)].eq(_delay(m, outside, Rounder.LATENCY, f"outside_{n}"))]
-
-
-def _delay(m: Module, value: Signal, cycles: int, name: str) -> Signal:
-    for stage in range(cycles):
-        register = Signal(len(value), name=f"{name}_{stage}")
-        m.d.sync += register.eq(value)
-        value = register
-    return value
+                self.outside[OUTSIDE.size * n:OUTSIDE.size * (n + 1)].eq(delayed(m, outside, Rounder.LATENCY, name=f"outside_{n}"))]

@@ -7,6 +7,7 @@ from amaranth.utils import bits_for
 
 from weft.gen import isa
 from weft.gen.config import Config
+from weft.hdl.delay import delayed
 from weft.hdl.interfaces import ScratchpadRead, touch_layout
 from weft.hdl.loops import LoopAddress, LoopNest
 from weft.hdl.mem.lines import touched
@@ -100,9 +101,7 @@ class VectorSequencer(wiring.Component):
         m.d.comb += [
             now.valid.eq(leave & request.final), now.part.eq(leave & ~request.final), now.begins.eq(request.begins),
             now.first.eq(request.first), now.last.eq(request.last), now.address.eq(request.line), now.fresh.eq(fresh)]
-        for stage in range(ScratchpadRead.LATENCY):
-            before, now = now, Signal(arrives, name=f"arrives_{stage}")
-            m.d.sync += now.eq(before)
+        now = delayed(m, now, ScratchpadRead.LATENCY, name="arrives")
         whole = self.elements.data
         if t.vector_reads > 1:
             parts = Signal(8 * config.line_bytes * (t.vector_reads - 1), reset_less=True)

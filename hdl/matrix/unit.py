@@ -6,11 +6,12 @@ from amaranth.lib.wiring import Out, connect, flipped
 
 from weft.gen import isa
 from weft.gen.config import Config
+from weft.hdl.delay import delayed
 from weft.hdl.interfaces import AccumulateStream, ScratchpadRead, unit_members
 from weft.hdl.matrix.accumulators import Accumulators
 from weft.hdl.matrix.activations import LEVELS, MATMUL, SHAPE, ActivationSequencer
 from weft.hdl.matrix.array import SystolicArray
-from weft.hdl.matrix.depthwise import DEPTHWISE, STREAM
+from weft.hdl.matrix.depthwise import DEPTHWISE
 from weft.hdl.matrix.results import ResultTracker
 from weft.hdl.matrix.weights import WeightLoader
 
@@ -63,10 +64,7 @@ class MatrixUnit(wiring.Component):
         if config.array.depthwise:
             valid = Signal(ScratchpadRead.LATENCY)
             m.d.sync += valid.eq(Cat(sequencer.issue.valid, valid))
-            stream = sequencer.issue.stream
-            for stage in range(ScratchpadRead.LATENCY):
-                before, stream = stream, Signal(STREAM, reset_less=True, name=f"stream_{stage}")
-                m.d.sync += stream.eq(before)
+            stream = delayed(m, sequencer.issue.stream, ScratchpadRead.LATENCY, name="stream", reset_less=True)
             m.d.comb += [array.valid.eq(valid[-1]), array.stream.eq(stream)]
         swap = Signal(ScratchpadRead.LATENCY)
         m.d.sync += swap.eq((swap << 1)[:len(swap)] | sequencer.swap)

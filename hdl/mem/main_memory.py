@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In
 from amaranth.utils import ceil_log2, exact_log2
 
 from weft.gen.config import Config
+from weft.hdl.delay import delayed
 from weft.hdl.interfaces import DECERR, OKAY, AxiRead, AxiWrite, read_layout
 from weft.hdl.mem.byte_port import BytePort
 from weft.hdl.mem.sram import SinglePortSram
@@ -62,7 +63,7 @@ class MainMemory(wiring.Component):
         asking = Signal(data.StructLayout({"valid": 1, "write": 1, "address": self.port.address.shape(), "data": 8}))
         m.d.comb += [asking.valid.eq(self.port.valid), asking.write.eq(self.port.write), asking.address.eq(self.port.address),
                      asking.data.eq(self.port.write_data), self.port.ready.eq(1)]
-        port = _delayed(m, asking, 1, "port", reset_less=False)  # a client's own logic ends here
+        port = delayed(m, asking, 1, name="port")  # a client's own logic ends here
 
         reads, writes, room = Signal(), Signal(), Signal()
         prefers_writes = Signal()  # decided a cycle early, so that `ready` waits for little
@@ -114,10 +115,10 @@ class MainMemory(wiring.Component):
             m.d.comb += [
                 access.enable.eq(reads | (writes & ~write_outside)), access.address.eq(Mux(reads, read_line, write_line)),
                 access.write.eq(writes.replicate(line)), access.data.eq(w.payload.data)]
-        asked = _delayed(m, access, self._distance, "access")
+        asked = delayed(m, access, self._distance, name="access", reset_less=True)
         m.d.comb += [ram.enable.eq(asked.enable), ram.address.eq(asked.address), ram.write.eq(asked.write), ram.write_data.eq(asked.data)]
-        given = _delayed(m, ram.read_data, self._distance, "given")
-        meant = _delayed(m, reply, self._latency, "reply", reset_less=False)
+        given = delayed(m, ram.read_data, self._distance, name="given", reset_less=True)
+        meant = delayed(m, reply, self._latency, name="reply")
         m.d.comb += [
             beats.i.valid.eq(meant.bus), beats.i.payload.data.eq(given), beats.i.payload.id.eq(meant.id),
             beats.i.payload.last.eq(meant.last), beats.i.payload.response.eq(Mux(meant.outside, DECERR, OKAY)),
@@ -135,11 +136,3 @@ class MainMemory(wiring.Component):
         if self._distance:
             return SramFifo(shape, 1 << ceil_log2(most + SramFifo.LATENCY))
         return ShiftFifo(shape, most + ShiftFifo.LATENCY)
-
-
-def _delayed(m: Module, value: data.View, cycles: int, name: str, *, reset_less: bool = True) -> data.View:
-    """`value` as it was `cycles` ago."""
-    for cycle in range(cycles):
-        before, value = value, Signal(value.shape(), name=f"{name}_{cycle}", reset_less=reset_less)
-        m.d.sync += value.eq(before)
-    return value

@@ -195,6 +195,15 @@ class AveragePool(Node):
 
 
 @dataclasses.dataclass(frozen=True)
+class Interpolate(AveragePool):
+    """Weighted mean of 2 x 2 windows, two apart: y[i, j] = the sum of rows[i][a] * columns[j][b] * x[2i + a, 2j + b] over 2**20, halves
+    away from zero. The two weights of each output row and of each output column add up to 2**10."""
+
+    rows: tuple[tuple[int, int], ...] = ()
+    columns: tuple[tuple[int, int], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Reshape(Node):
     """Same values in the file's order. `order`: None if H, W, C order is kept, else the permutation (flat index in
     the input's H, W, C order for each output element) that an NCHW file asks for."""

@@ -1,4 +1,7 @@
-"""RESIZE_BILINEAR as depthwise convolutions. Formulas: the reference kernel's fixed point, ten fractional bits along each axis."""
+"""RESIZE_BILINEAR as depthwise convolutions, or where their weights are too fine or too many as an interpolation.
+
+Formulas: the reference kernel's fixed point, ten fractional bits along each axis.
+"""
 
 import dataclasses
 import math
@@ -9,7 +12,7 @@ import numpy as np
 from weft.gen.frontend.refusal import require
 from weft.gen.frontend.tflite_file import FileOperator
 from weft.gen.frontend.tflite_shape import arrange, everything, piece
-from weft.gen.graph import Conv, Piece, Scale, Tensor
+from weft.gen.graph import Conv, Interpolate, Piece, Scale, Tensor
 from weft.gen.isa import Rounding
 
 if TYPE_CHECKING:
@@ -32,20 +35,28 @@ class Phase:
     sources: list[int]  # the two neighbours of each target, one after the other
 
 
-def phases(size: int, results: int, corners: bool, centers: bool) -> list[Phase]:
-    """The kernel's ComputeInterpolationValuesInteger for every output, grouped by weights."""
+def neighbours(size: int, results: int, corners: bool, centers: bool) -> list[tuple[Taps, Taps]]:
+    """The kernel's ComputeInterpolationValuesInteger for every output: its two neighbours and their weights."""
     step = (ONE * size + results // 2) // results
     if corners and results > 1:
         step = (ONE * (size - 1) + (results - 1) // 2) // (results - 1)
-    found: dict[Taps, Phase] = {}
+    found = []
     for target in range(results):
         place = target * step + (step // 2 - ONE // 2) * centers
         lower = max(int(place / ONE), 0)
         upper = min(int((place + ONE - 1) / ONE), size - 1)
         weights = (ONE, 0) if lower == upper else (ONE - (place - lower * ONE), place - lower * ONE)
+        found.append(((lower, upper), weights))
+    return found
+
+
+def phases(places: list[tuple[Taps, Taps]]) -> list[Phase]:
+    """The outputs grouped by weights."""
+    found: dict[Taps, Phase] = {}
+    for target, (pair, weights) in enumerate(places):
         phase = found.setdefault(weights, Phase(weights, [], []))
         phase.targets.append(target)
-        phase.sources += [lower, upper]
+        phase.sources += pair
     return list(found.values())
 
 
@@ -59,8 +70,12 @@ def resize_bilinear(context: "TfliteContext", operator: FileOperator) -> None:
     require(not x.unsigned, "uint8, which the engine interpolates in floating point")
     require(x.shape[2] == y.shape[2], f"{x.shape[2]} channels become {y.shape[2]}")
     corners, centers = (bool(operator.option(slot, "bool", 0)) for slot in (2, 3))
-    rows, columns = (phases(x.shape[axis], y.shape[axis], corners, centers) for axis in (0, 1))
-    require(len(rows) * len(columns) <= MOST_CONVOLUTIONS, f"{len(rows)} x {len(columns)} different fractions between two pixels")
+    places = [neighbours(x.shape[axis], y.shape[axis], corners, centers) for axis in (0, 1)]
+    rows, columns = map(phases, places)
+    fine = any(_weights(row.weights, column.weights)[0].max() > MOST_WEIGHT for row in rows for column in columns)
+    if fine or len(rows) * len(columns) > MOST_CONVOLUTIONS:
+        _interpolate(context, operator, x, y, places)
+        return
     results: list[Tensor] = []
     pieces: list[Piece] = []
     for row in rows:
@@ -73,13 +88,22 @@ def resize_bilinear(context: "TfliteContext", operator: FileOperator) -> None:
     arrange(context, operator, tuple(results), y, pieces)
 
 
+def _interpolate(context: "TfliteContext", operator: FileOperator, x: Tensor, y: Tensor, places: list[list[tuple[Taps, Taps]]]) -> None:
+    """Gather the four neighbours of each output, then weigh them."""
+    rows, columns = ([index for pair, _ in axis for index in pair] for axis in places)
+    near = context.builder.tensor(dataclasses.replace(x, name=f"{y.name}#near", shape=(len(rows), len(columns), x.shape[2])))
+    arrange(context, operator, (x,), near, [piece(0, everything(near), [rows, columns, range(x.shape[2])])])
+    weights = [tuple(pair for _, pair in axis) for axis in places]
+    context.builder.node(Interpolate(operator.name, operator.operator, (near.name,), y.name, (2, 2), (2, 2), (0, 0, 0, 0),
+                                     rows=weights[0], columns=weights[1]))
+
+
 def _weights(row: Taps, column: Taps) -> tuple[np.ndarray, int]:
     """The four weights (2, 2) less their common power of two, and the power of two that they are out of."""
     weights = np.outer(row, column).astype(np.int64)
     common = math.gcd(2 ** (2 * BITS), *weights.reshape(-1).tolist())
     weights //= common
-    require(weights.max() <= MOST_WEIGHT, f"weights {row[0]}/{ONE} and {column[0]}/{ONE}: finer than the multipliers' 8 bits")
-    return weights.astype(np.int16), 2 * BITS - common.bit_length() + 1
+    return weights.astype(np.int32), 2 * BITS - common.bit_length() + 1
 
 
 def _weighted(context: "TfliteContext", operator: FileOperator, x: Tensor, y: Tensor, pair: tuple[Phase, Phase], weights: np.ndarray,
@@ -91,7 +115,7 @@ def _weighted(context: "TfliteContext", operator: FileOperator, x: Tensor, y: Te
     arrange(context, operator, (x,), near, [piece(0, everything(near), [row.sources, column.sources, range(channels)])])
     shape = (len(row.targets), len(column.targets), channels)
     result = context.builder.tensor(dataclasses.replace(y, name=label, shape=shape))
-    taps = np.ascontiguousarray(np.broadcast_to(weights[None, :, :, None], (channels, 2, 2, 1)))
+    taps = np.ascontiguousarray(np.broadcast_to(weights.astype(np.int16)[None, :, :, None], (channels, 2, 2, 1)))
     scale = Scale(right=shift, pre=x.zero_point << shift, rounding=Rounding.HALF_AWAY)
     context.builder.node(Conv(result.name, operator.operator, (near.name,), result.name, taps, scale, 0, -128, 127, stride=(2, 2),
                               groups=channels))

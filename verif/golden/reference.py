@@ -19,6 +19,7 @@ from weft.gen.graph import (
     Conv,
     Extremum,
     Graph,
+    Interpolate,
     MaxPool,
     Multiply,
     Node,
@@ -149,6 +150,13 @@ def _(node: AveragePool, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
     inside = windows(np.ones((1, *x.shape[1:3], 1), dtype=np.int64), node.kernel, node.stride, node.padding, 0).sum(axis=(4, 5))
     divide = numerics.divide_half_up if node.rounding is Rounding.HALF_UP else numerics.divide_half_away
     return _clip(divide(total, inside), node)
+
+
+@compute.register
+def _(node: Interpolate, graph: Graph, x: NDArray[np.int8]) -> NDArray[np.int8]:
+    quarters = x.reshape(len(x), len(node.rows), 2, len(node.columns), 2, x.shape[3]).astype(np.int64)
+    sums = np.einsum("nyaxbc,ya,xb->nyxc", quarters, np.array(node.rows), np.array(node.columns))
+    return _clip(numerics.divide_half_away(sums, np.array(1 << 20)), node)
 
 
 @compute.register

@@ -68,12 +68,15 @@ class ResizeNearest:
 
 
 class ResizeBilinear:
-    """By powers of two: other factors need finer weights than weft has, and are refused."""
+    """By powers of two, which become convolutions, or to any size."""
 
     takes = staticmethod(is_image)
 
     @staticmethod
     def draw(draw: Draw, x: Activation) -> Node:
+        if chance(draw):
+            size = [integer(draw, 1, min(2 * side + 3, 30)) for side in x.shape[1:3]]
+            return {"size": size, "mode": one_of(draw, ({}, {"alignCorners": True}, {"halfPixelCenters": True}))}
         size = [one_of(draw, [n for n in (side, 2 * side, 4 * side, side // 2, side // 4)
                               if n and (n >= side or side % n == 0) and n <= max(side, 30)]) for side in x.shape[1:3]]
         return {"size": size, "mode": one_of(draw, ({}, {"halfPixelCenters": True}))}

@@ -14,6 +14,7 @@ from weft.gen.compiler.lower.elementwise import (
     lower_rescale,
     lower_table,
 )
+from weft.gen.compiler.lower.interpolation import lower_interpolate
 from weft.gen.compiler.lower.pooling import lower_average_pool, lower_max_pool
 from weft.gen.compiler.lower.softmax import lower_softmax
 from weft.gen.compiler.steps import Step
@@ -23,6 +24,7 @@ from weft.gen.graph import (
     AveragePool,
     Conv,
     Extremum,
+    Interpolate,
     MaxPool,
     Multiply,
     Node,
@@ -37,6 +39,7 @@ LOWERINGS: dict[type[Node], Callable[[Context, Any, Band], Iterator[Step]]] = {
     Add: lower_add,
     Arrange: lower_arrange,
     Extremum: lower_extremum,
+    Interpolate: lower_interpolate,
     Multiply: lower_multiply,
     Prelu: lower_prelu,
     Rescale: lower_rescale,

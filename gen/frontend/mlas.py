@@ -52,6 +52,12 @@ def function_table(source: Tensor, output: Tensor, function: Callable[[np.ndarra
     return quantise(function(real), output.scale, output.zero_point, "half_even").astype(np.int8)
 
 
+def difference_table(a: Tensor, a_held: np.ndarray, b: Tensor, b_held: np.ndarray, output: Tensor) -> np.ndarray:
+    """Held outputs of the difference of two dequantised operands, in float32, quantised. `a_held` and `b_held` broadcast."""
+    real_a, real_b = ((held - t.zero_point).astype(np.float32) * np.float32(t.scale) for t, held in ((a, a_held), (b, b_held)))
+    return quantise(real_a - real_b, output.scale, output.zero_point, "half_even").astype(np.int64)
+
+
 def requantise_table(source: Tensor, output: Tensor) -> np.ndarray:
     """Held outputs (256,) of DequantizeLinear followed by QuantizeLinear."""
     real = (HELD - source.zero_point).astype(np.float32) * np.float32(source.scale)
@@ -78,4 +84,18 @@ def logistic(real: np.ndarray) -> np.ndarray:
     square = bounded * bounded
     odd = _polynomial(square, NUMERATOR) * bounded
     result: np.ndarray = np.clip(odd / _polynomial(square, DENOMINATOR) + np.float32(0.5), np.float32(0), np.float32(1))
+    return result
+
+
+TANH_RANGE = 9
+TANH_NUMERATOR = (-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08, 1.48572235717979e-05,
+                  6.37261928875436e-04, 4.89352455891786e-03)
+TANH_DENOMINATOR = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
+
+
+def tanh(real: np.ndarray) -> np.ndarray:
+    """The rational function that stands for the hyperbolic tangent, in float32."""
+    bounded = np.clip(real, -TANH_RANGE, TANH_RANGE).astype(np.float32)
+    square = bounded * bounded
+    result: np.ndarray = _polynomial(square, TANH_NUMERATOR) * bounded / _polynomial(square, TANH_DENOMINATOR)
     return result

@@ -10,14 +10,14 @@ from weft.gen.frontend.builder import GraphBuilder, file_order, hold_shape
 from weft.gen.frontend.ends import UNSIGNED_OFFSET
 from weft.gen.frontend.onnx_file import OnnxFile, OnnxNode, Port, read_onnx
 from weft.gen.frontend.onnx_ops import CONVERTERS
-from weft.gen.frontend.onnx_qdq import LIMITS, QUANTISED, REQUANTISE, integer_nodes
+from weft.gen.frontend.onnx_qdq import JOIN, LIMITS, QUANTISED, REQUANTISE, SPLIT, integer_nodes
 from weft.gen.frontend.refusal import Refusals, Unsupported, require
 from weft.gen.graph import Arrange, Graph, Piece, Reshape, Tensor
 
 ENGINE, LAYOUT = "onnxruntime", "nchw"
 FLOAT = "float32 operator, not in a pattern DequantizeLinear -> it -> QuantizeLinear that has an exact integer form"
-PATTERNS = (*QUANTISED, *LIMITS)
-SUPPORTED = (*(name for name in CONVERTERS if name != REQUANTISE), *(f"quantised {name}" for name in PATTERNS))
+PATTERNS = (*QUANTISED, *LIMITS, JOIN)
+SUPPORTED = {"Split", *CONVERTERS, *(f"quantised {name}" for name in PATTERNS)} - {REQUANTISE, SPLIT}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""ONNX operators that move quantised elements: Pad, Resize, QLinearConcat."""
+"""ONNX operators that move quantised elements: Pad, Resize, Slice, Split, DepthToSpace, SpaceToDepth, QLinearConcat."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +58,84 @@ def pad(context: "OnnxContext", node: OnnxNode) -> None:
     y = context.write(node, tuple(result), (x.scale, x.zero_point, x.unsigned))
     context.builder.node(Arrange(node.name, node.operator, (x.name,), y.name, (_piece(0, moved, _everything(x)),),
                                  fill - UNSIGNED_OFFSET * x.unsigned))
+
+
+def _cut(context: "OnnxContext", node: OnnxNode, kept: dict[int, range]) -> None:
+    """The positions `kept` along axes of the file, everything along the others."""
+    x, shape = context.read(node.inputs[0]), context.value(node.inputs[0]).shape
+    result, sources = list(shape), _everything(x)
+    for axis, positions in kept.items():
+        held = held_axis(axis, len(shape))
+        require(len(positions) > 0, f"nothing is left along axis {axis}")
+        require(held >= 0 or positions == range(1), "cuts the batch")
+        result[axis] = len(positions)
+        if held >= 0:
+            sources[held] = positions
+    y = context.write(node, tuple(result), (x.scale, x.zero_point, x.unsigned))
+    context.builder.node(Arrange(node.name, node.operator, (x.name,), y.name, (_piece(0, _everything(y), sources),)))
+
+
+def slice_(context: "OnnxContext", node: OnnxNode) -> None:
+    """Python's slices, clipped to the tensor."""
+    shape = context.value(node.inputs[0]).shape
+
+    def numbers(position: int, what: str, default: list[int]) -> list[int]:
+        name = node.inputs[position]
+        return context.constant(name, what).reshape(-1).tolist() if name or not default else default
+
+    starts, ends = numbers(1, "starts", []), numbers(2, "ends", [])
+    axes, steps = numbers(3, "axes", list(range(len(starts)))), numbers(4, "steps", [1] * len(starts))
+    require(len(starts) == len(ends) == len(axes) == len(steps) and all(steps), f"starts {starts}, ends {ends}, axes {axes}, steps {steps}")
+    kept = {}
+    for start, end, given, step in zip(starts, ends, axes, steps, strict=True):
+        axis = given % len(shape)
+        # An end before the first element is written as a large negative number.
+        stop = None if step < 0 and end < -shape[axis] else end
+        kept[axis] = range(shape[axis])[start:stop:step]
+    _cut(context, node, kept)
+
+
+def split_part(context: "OnnxContext", node: OnnxNode) -> None:
+    """One output of a Split."""
+    shape, axis, (place, count) = context.value(node.inputs[0]).shape, int(node.attributes.get("axis", 0)), node.attributes["place"]
+    require(-len(shape) <= axis < len(shape), f"axis {axis} of {len(shape)}")
+    axis %= len(shape)
+    sizes = (context.constant(node.inputs[1], "split").reshape(-1).tolist() if node.inputs[1] else list(node.attributes.get("split", ())))
+    if not sizes:
+        most = -(-shape[axis] // count)
+        sizes = [min(most, shape[axis] - most * index) for index in range(count)]
+    require(len(sizes) == count and min(sizes) > 0 and sum(sizes) == shape[axis], f"parts {sizes} of {shape[axis]}")
+    start = sum(sizes[:place])
+    _cut(context, node, {axis: range(start, start + sizes[place])})
+
+
+def _blocks(context: "OnnxContext", node: OnnxNode, mode: str, into_depth: bool) -> None:
+    """Squares of pixels become channels or channels become squares. Mode DCR: the square's place is the slower part of the channel."""
+    x, shape = context.read(node.inputs[0]), context.value(node.inputs[0]).shape
+    require(len(shape) == 4, f"operand has {len(shape)} dimensions, not 4")
+    size, (_, channels, height, width) = int(node.attributes.get("blocksize", 0)), shape
+    require(mode in ("DCR", "CRD") and size > 0, f"mode {mode}, blocks of {size}")
+    require(not (height % size or width % size if into_depth else channels % size ** 2), f"blocks of {size} in {list(shape)}")
+    deep, flat = ((channels * size ** 2, (height // size, width // size)) if into_depth else (channels, (height, width)))
+    thin = deep // size ** 2
+    result = (1, deep, *flat) if into_depth else (1, thin, flat[0] * size, flat[1] * size)
+    y, pieces = context.write(node, result, (x.scale, x.zero_point, x.unsigned)), []
+    for row in range(size):
+        for column in range(size):
+            place = row * size + column
+            depth = range(place * thin, (place + 1) * thin) if mode == "DCR" else range(place, deep, size ** 2)
+            spread = [range(row, flat[0] * size, size), range(column, flat[1] * size, size), range(thin)]
+            packed = [range(flat[0]), range(flat[1]), depth]
+            pieces.append(_piece(0, *((packed, spread) if into_depth else (spread, packed))))
+    context.builder.node(Arrange(node.name, node.operator, (x.name,), y.name, tuple(pieces)))
+
+
+def depth_to_space(context: "OnnxContext", node: OnnxNode) -> None:
+    _blocks(context, node, _text(node, "mode", "DCR"), False)
+
+
+def space_to_depth(context: "OnnxContext", node: OnnxNode) -> None:
+    _blocks(context, node, "DCR", True)
 
 
 ORIGINS: dict[str, Origin] = {

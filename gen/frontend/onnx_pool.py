@@ -96,6 +96,24 @@ def global_average_pool(context: "OnnxContext", node: OnnxNode) -> None:
     _average(context, node, x, channels, Window(size, (1, 1), (1, 1), (0, 0, 0, 0), (1, 1)), factor, y_grid)
 
 
+def reduce_mean(context: "OnnxContext", node: OnnxNode) -> None:
+    """Over height, width or both. As `average_pool`, onnxruntime works in float32."""
+    grid, y_grid = context.grid(*node.inputs[1:3]), context.grid(*node.inputs[3:5])
+    x, channels = _source(context, node, grid)
+    given = context.constant(node.inputs[5], "axes").reshape(-1).tolist() if node.inputs[5] else node.attributes.get("axes", ())
+    axes = {int(axis) % 4 for axis in given}
+    require(axes and axes <= {2, 3}, f"means over axes {sorted(axes)}: only height and width (2 and 3)")
+    kernel = (x.shape[0] if 2 in axes else 1, x.shape[1] if 3 in axes else 1)
+    frame = Window(kernel, kernel, (1, 1), (0, 0, 0, 0), (x.shape[0] // kernel[0], x.shape[1] // kernel[1]))
+    factor = np.float32(grid[0]) / (np.float32(y_grid[0]) * np.float32(kernel[0] * kernel[1]))
+    context.builder.notes.append(f"{node.name}: onnxruntime averages in float32; means halfway between two results may differ by 1")
+    _average(context, node, x, channels, frame, factor, y_grid)
+    if not node.attributes.get("keepdims", 1):
+        name = node.outputs[0]
+        value = context.values[name]
+        context.values[name] = dataclasses.replace(value, shape=tuple(size for axis, size in enumerate(value.shape) if axis not in axes))
+
+
 def average_pool(context: "OnnxContext", node: OnnxNode) -> None:
     """onnxruntime adds dequantised float32 values, whose sum depends on their order: exact but for near ties, and the graph says so."""
     grid, y_grid = context.grid(*node.inputs[1:3]), context.grid(*node.inputs[3:5])

@@ -204,6 +204,37 @@ class Resize:
                           coordinate_transformation_mode=node["origin"])
 
 
+class Between:
+    """An operator between DequantizeLinear and QuantizeLinear, maybe with a Relu behind it."""
+
+    rank = 4
+
+    @staticmethod
+    def draw(draw: Draw, writer: OnnxWriter) -> Node:
+        _, channels, height, width = writer.shape
+        cut = [integer(draw, 0, side - 1) for side in (height, width)]
+        blocks = [size for size in (1, 2, 3) if not channels % size ** 2]
+        return {"grid": grid_near(draw, writer.grid[0]), "relu": chance(draw), "cut": cut, "blocks": one_of(draw, blocks),
+                "part": integer(draw, 1, channels)}
+
+    @staticmethod
+    def build(writer: OnnxWriter, node: Node) -> None:
+        name, constants, attributes = node["op"].removeprefix("quantised "), [], {}
+        _, channels, height, width = writer.shape
+        if name == "Slice":
+            constants = [np.array([*node["cut"], 0]), np.array([height, width, node["part"]]), np.array([2, 3, 1])]
+            writer.shape = [1, node["part"], height - node["cut"][0], width - node["cut"][1]]
+        elif name == "DepthToSpace":
+            size = node["blocks"]
+            attributes, writer.shape = {"blocksize": size}, [1, channels // size ** 2, height * size, width * size]
+        writer.maker.node("DequantizeLinear", None, *writer.pair(writer.grid))
+        writer.maker.node(name, None, *constants, **attributes)
+        if node["relu"]:
+            writer.maker.node("Relu", None)
+        writer.grid = node["grid"]
+        writer.maker.node("QuantizeLinear", None, *writer.pair(writer.grid))
+
+
 class Transpose:
     rank = 4
 
@@ -220,7 +251,8 @@ class Transpose:
 OPERATORS: dict[str, Any] = {
     "QLinearConv": QLinearConv, "QLinearMatMul": Dense, "QGemm": Dense, "QLinearAdd": WithConstant, "QLinearMul": WithConstant,
     "MaxPool": MaxPool, "QLinearGlobalAveragePool": GlobalAveragePool, "QLinearSigmoid": Function, "QLinearLeakyRelu": Function,
-    "QLinearConcat": Concat, "Pad": Pad, "Resize": Resize, "Transpose": Transpose}
+    "QLinearConcat": Concat, "Pad": Pad, "Resize": Resize, "Transpose": Transpose,
+    **{f"quantised {name}": Between for name in ("Tanh", "HardSwish", "Slice", "DepthToSpace")}}
 
 
 def _append(writer: OnnxWriter, node: Node) -> None:

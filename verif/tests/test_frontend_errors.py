@@ -193,7 +193,7 @@ ONNX = {
     "float output": (_gemm_to_float, "gives float32"),
     "reshape": (_reshape, "does not hold"),
     "sum with an image": (_add_image, "neither one number"),
-    "unknown operator": (lambda: _node("Sigmoid", _onnx(dtype=np.float32)), "(Sigmoid): operator not supported"),
+    "unknown operator": (lambda: _node("Softplus", _onnx(dtype=np.float32)), "(Softplus): operator not supported"),
     "contrib without inputs": (lambda: _node("QLinearAdd", _onnx(), domain=CONTRIB), "is missing"),
 }
 

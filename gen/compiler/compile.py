@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
@@ -20,6 +20,7 @@ from weft.gen.compiler.lower.choice import conv_tiles, lower_conv
 from weft.gen.compiler.lower.context import Band, byte_destination, byte_source
 from weft.gen.compiler.lower.convolution import Epilogue, Tile
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
+from weft.gen.compiler.lower.pooling import lower_part_of_mean
 from weft.gen.compiler.lower.resident import ResidentSets, fits
 from weft.gen.compiler.memory import ConstantRing, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
@@ -29,7 +30,7 @@ from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Add, Conv, Graph, Node, Scale
+from weft.gen.graph import Add, AveragePool, Conv, Graph, Node, Scale
 
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up
 BLOCK_PARTS = (8, 16, 20)  # of the scratchpad that the largest block of constants may take
@@ -135,16 +136,21 @@ class Compilation:
         own = (index, index + 1) if self._fuses(index) else (index,)
         for step in own:
             yield LayerStep(step, Step(partial(self._prepare_output, step, number)), chain)
-        if band.last < band.first:
+        in_parts = index in self.plan.in_parts
+        if band.last < band.first and not in_parts:
             return
         for step in own:
             yield LayerStep(step, Step(partial(self._enter_band, step, number)), chain)
-        if len(own) > 1 and isinstance(node, Conv):
+        if in_parts and isinstance(node, AveragePool):
+            work: Iterable[Step] = [lower_part_of_mean(self.context, node, band, number)]
+        elif len(own) > 1 and isinstance(node, Conv):
             work = lower_conv(self.context, node, band, self._epilogue(index + 1, number))
         else:
             work = LOWERINGS[type(node)](self.context, node, band)
         for item in work:
             yield LayerStep(index, item, chain)
+        if band.last < band.first:
+            return
         for step in own:
             yield LayerStep(step, Step(partial(self._leave_band, step, number)), chain)
 

@@ -5,7 +5,8 @@ import math
 
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
 from weft.gen.compiler.lower.packed import Packing
-from weft.gen.compiler.memory import Buffer, place
+from weft.gen.compiler.lower.pooling import sums_over_rows
+from weft.gen.compiler.memory import AccumulatorSlots, Buffer, place
 from weft.gen.compiler.plan_cost import array_bound, cycles
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.compiler.turns import Rows, held_between, input_rows, made_rows
@@ -35,7 +36,8 @@ class Plan:
     `chains` take turns, band by band, if they have bands: `made[step]` are the output rows of each, and `bands[step, tensor]` says where
     in alternating buffers the rows of a spilled operand lie. Steps of `handed` take what the step before made from there. Tensors of
     `passing` have no other reader: they never go to DRAM, although they have a place there. `packed[step]`: first lines for kernel
-    windows that the step packs, for one band after the other."""
+    windows that the step packs, for one band after the other. Steps of `in_parts` are means whose input comes in bands; only the last of
+    these has an output row."""
 
     resident: dict[str, Layout]
     spilled: dict[str, tuple[int, int]]
@@ -45,6 +47,7 @@ class Plan:
     handed: set[int]
     passing: set[str]
     packed: dict[int, list[int]]
+    in_parts: set[int]
     buffers: list[Buffer]
     height: int
     spill_lines: int
@@ -193,7 +196,30 @@ class Planner:
             if own.lines <= (free if rows == 1 else free * share):
                 bands.add(own)
                 return True
-        return False
+        parts = self._parts(chain[-1], spilled, free * share)
+        if parts:
+            bands.add(parts)
+        return parts is not None
+
+    def _parts(self, step: int, spilled: list[str], free: float) -> "Bands | None":
+        """Bands of the input of a mean over all rows, if they fit `free` lines: as few as possible."""
+        node = self.simple.nodes[step]
+        source, target = self.simple.tensors[node.inputs[0]], self.simple.tensors[node.output]
+        name = self.simple.root[node.inputs[0]]
+        if name not in spilled or not sums_over_rows(node, source, target, AccumulatorSlots(self.config).lines, self.config.lanes):
+            return None
+        chain, height = range(step, step + 1), source.shape[0]
+        for rows in range(height - 1, 0, -1):
+            held = [(first, min(first + rows, height) - 1) for first in range(0, height, rows)]
+            own = Bands()
+            own.made = {step: [(0, -1)] * (len(held) - 1) + [(0, 0)]}
+            own.in_parts.add(step)
+            own.hold(self, (step, name), held, self.halo.get(name, Halo()), 2, chain)
+            if node.output in spilled:
+                own.hold(self, (step, node.output), own.made[step], Halo(), 1, chain)
+            if own.lines <= free:
+                return own
+        return None
 
     def _buffers(self, chain: range, rows: int, spilled: list[str]) -> "Bands":
         """What a chain needs for bands of `rows` rows of its last step."""
@@ -264,7 +290,8 @@ class Planner:
             homes[name] = (SPILL_WINDOW, next_line)
             tensor = self.simple.tensors[name]
             next_line += tensor.shape[0] * Layout(tensor, self.config.line_bytes, aligned=True).data_lines
-        return Plan(placed, homes, chains, bands.made, placed_bands, bands.handed, bands.passing, packed, everything, height, next_line)
+        return Plan(placed, homes, chains, bands.made, placed_bands, bands.handed, bands.passing, packed, bands.in_parts, everything,
+                    height, next_line)
 
 
 class Bands:
@@ -276,6 +303,7 @@ class Bands:
         self.made: dict[int, list[Rows]] = {}
         self.handed: set[int] = set()
         self.passing: set[str] = set()
+        self.in_parts: set[int] = set()
 
     def hold(self, planner: Planner, key: tuple[int, str], held: list[Rows], side: Halo, copies: int, chain: range) -> None:
         """`copies` buffers for the rows `held` of an operand, with what stands beside them."""
@@ -297,3 +325,4 @@ class Bands:
         self.made |= other.made
         self.handed |= other.handed
         self.passing |= other.passing
+        self.in_parts |= other.in_parts

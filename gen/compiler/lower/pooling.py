@@ -1,13 +1,17 @@
-"""Pooling as reductions of the vector unit. Padding is never read: border pixels are regions with smaller windows."""
+"""Pooling as reductions of the vector unit. Padding is never read: border pixels are regions with smaller windows.
+
+A mean over all rows of a tensor that does not fit takes them in parts, and keeps its sums in accumulators from one part to the next.
+"""
 
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
 
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
-from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
+from weft.gen.compiler.layout import lines_for
+from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination, byte_source
 from weft.gen.compiler.steps import Step
-from weft.gen.graph import AveragePool, MaxPool
+from weft.gen.graph import AveragePool, Interpolate, MaxPool, Node, Tensor
 from weft.gen.isa import Alu, Rounding, Source
 
 UP_BIAS = 128  # makes a mean of held values positive
@@ -146,13 +150,55 @@ def lower_average_pool(context: Context, node: AveragePool, band: Band) -> Itera
         slot, across, taps = emitter.slots.next(), sweep.counts[0], sweep.taps[0] * sweep.taps[1]
         emitter.vector((*sweep.taps, *sweep.counts), sweep.window,
                        emitter.accumulators(slot, sweep.lines, (0, 0, 1, across), write=True), reduce=2, post=PostStage(alu=Alu.ADD))
-        zero_point = node.zero_point
-        if node.scale:
-            scale = ScaleStage.constant(node.scale)
-        elif node.rounding is Rounding.HALF_UP:
-            scale, zero_point = division_up(taps), -UP_BIAS
-        else:
-            scale = division(taps)
+        scale, post = _quotient(node, taps)
         emitter.vector(sweep.counts, emitter.accumulators(slot, sweep.lines, (1, across)), sweep.result, lanes=sweep.lanes, scale=scale,
-                       post=PostStage(zero_point, node.low, node.high))
+                       post=post)
     yield from _lower(context, node, band, emit)
+
+
+def _quotient(node: AveragePool, taps: int) -> tuple[ScaleStage, PostStage]:
+    """From the sum over `taps` to the result."""
+    zero_point = node.zero_point
+    if node.scale:
+        scale = ScaleStage.constant(node.scale)
+    elif node.rounding is Rounding.HALF_UP:
+        scale, zero_point = division_up(taps), -UP_BIAS
+    else:
+        scale = division(taps)
+    return scale, PostStage(zero_point, node.low, node.high)
+
+
+def sums_over_rows(node: Node, source: Tensor, target: Tensor, slot_lines: int, lanes: int) -> bool:
+    """Whether a node is a mean over all rows whose sums fit one slot of accumulators, so that rows may come in parts."""
+    return (isinstance(node, AveragePool) and not isinstance(node, Interpolate) and node.kernel[0] == source.shape[0] > 1
+            and target.shape[0] == 1 and not any(node.padding) and target.shape[1] * lines_for(target.shape[2], lanes) <= slot_lines)
+
+
+def lower_part_of_mean(context: Context, node: AveragePool, band: Band, number: int) -> Step:
+    """Add the rows that the band's input holds to the sums; with the last part, which is the one that has an output row, divide."""
+    emitter, source, target, lanes = context.emitter, band.inputs[0], band.output, context.lanes
+    _, width, channels = target.tensor.shape
+    groups = lines_for(channels, lanes)
+    lines = groups * width
+
+    def emit(_: list[int]) -> None:
+        if not number:
+            context.sums = emitter.slots.next(), emitter.slots.next()
+        total, part = context.sums
+        slot, first = part if number else total, source.first_row
+        last = first + source.rows - 1
+        emitter.vector((node.kernel[1], source.rows, groups, width),
+                       byte_source(source, first, last, source.address(first),
+                                   (source.pitch, source.row_bytes, lanes, node.stride[1] * source.pitch)),
+                       emitter.accumulators(slot, lines, (0, 0, width, 1), write=True), reduce=2, post=PostStage(alu=Alu.ADD))
+        if number:
+            emitter.vector((lines,), emitter.accumulators(part, lines, (1,)), emitter.accumulators(total, lines, (1,), write=True),
+                           b=emitter.accumulators(total, lines, (1,)), post=PostStage(alu=Alu.ADD))
+        if band.last < band.first:
+            return
+        scale, post = _quotient(node, node.kernel[0] * node.kernel[1])
+        for group in range(groups):
+            emitter.vector((width,), emitter.accumulators(total + group * width, width, (1,)),
+                           byte_destination(target, 0, 0, target.address(0, 0, group * lanes), (target.pitch,)),
+                           lanes=min(lanes, channels - group * lanes), scale=scale, post=post)
+    return Step(emit)

@@ -4,6 +4,7 @@ The block alone. LUTs and registers are those of synthesis out of context; the c
 register that feeds every input and a tree of registers that every output runs into, neither of which is counted.
 """
 
+import dataclasses
 import json
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from weft.fpga.technology.ecp5 import Ecp5
 from weft.gen.config import Config
 from weft.gen.verilog import convert
 from weft.hdl.matrix.array import SystolicArray
+from weft.hdl.matrix.output_array import OutputArray
 from weft.hdl.matrix.skew import Skew
 from weft.sim.docs_page import ROOT, rewrite
 
@@ -116,7 +118,15 @@ def rows() -> list[Figures]:
     config = Config.load(CONFIG)
     sums = f"weight-stationary, {config.partial_sum_bits}-bit sums, two weights an element"
     return [measure(SystolicArray, config, "weft (edge8)", f"{sums}; skew"),
-            measure(Elements, config, "weft (edge8), elements alone", f"{sums}; no skew")]
+            measure(Elements, config, "weft (edge8), elements alone", f"{sums}; no skew"),
+            *(measure(OutputArray, other, f"weft (edge8), {text}", f"{text}, {other.partial_sum_bits}-bit sums, two weights an element; "
+                      "skew and transposer") for text, other in dataflows(config).items())]
+
+
+def dataflows(config: Config) -> dict[str, Config]:
+    """The same array with the other dataflows."""
+    return {name.replace("_", "-").replace("both", "both dataflows"):
+            dataclasses.replace(config, array=dataclasses.replace(config.array, dataflow=name)) for name in ("output_stationary", "both")}
 
 
 def line(row: Figures) -> str:

@@ -18,6 +18,8 @@ from weft.gen.formats.element import ELEMENTS, Element
 from weft.gen.formats.operand import OPERANDS, OperandPair
 from weft.gen.formats.tiling import PACKINGS, WINDOW, Tiling
 
+FOLDS_IN_PLACE = 8  # weight tiles whose products an element adds up before the sum leaves it, where sums are stationary
+
 
 def _power_of_two(value: int) -> bool:
     return value > 0 and value & (value - 1) == 0
@@ -47,7 +49,8 @@ class Array:
                         low=4, high=64, power=True)
     columns: int = _option(16, "processing elements along the output channels (N); equal to rows",
                            low=4, high=64, power=True)
-    dataflow: str = _option("weight_stationary", "which operand stays in the array", choices=("weight_stationary",))
+    dataflow: str = _option("weight_stationary", "what stays in the array: the weights, the sums, or either, as each instruction says",
+                            choices=("weight_stationary", "output_stationary", "both"))
     operand: str = _option("int8", "operand format of activations, and of weights unless `weights` names another; anything but int8 "
                            "for both makes a machine for products of matrices in these formats", choices=tuple(OPERANDS))
     weights: str = _option("", "operand format of weights (empty: that of activations)", choices=("", *OPERANDS), extra=True)
@@ -73,6 +76,16 @@ class Array:
     @property
     def integers(self) -> bool:
         return not self.formats
+
+    @property
+    def weight_stationary(self) -> bool:
+        """MATMUL is there."""
+        return self.integers and self.dataflow != "output_stationary"
+
+    @property
+    def output_stationary(self) -> bool:
+        """MATMUL_OS is there."""
+        return self.integers and self.dataflow != "weight_stationary"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,8 +171,11 @@ class Config:
                  "an instruction addresses at most 16384 accumulator lines", high)
         _require(self.vector.columns_per_lane <= self.array.columns, "vector.columns_per_lane", self.vector.columns_per_lane,
                  f"the array has {self.array.columns} columns", self.array.columns)
+        _require(self.array.dataflow != "output_stationary" or not self.array.depthwise, "array.depthwise", self.array.depthwise,
+                 "DEPTHWISE adds sums from row to row, and with array.dataflow = \"output_stationary\" they never leave theirs", False)
         if self.machine.organisation == "sequential":
             for name, given, legal, rule in (
+                    ("array.dataflow", self.array.dataflow, "weight_stationary", "MATMUL_OS has no microprogram"),
                     ("array.rows", self.array.rows, 4, "a scratchpad line is one word of the 32-bit datapath"),
                     ("array.depthwise", self.array.depthwise, False, "DEPTHWISE has no microprogram"),
                     ("vector.columns_per_lane", self.vector.columns_per_lane, 1, "one channel after the other is scaled anyway"),
@@ -177,6 +193,7 @@ class Config:
                  f"only elements of 4 bits or fewer share a processing element, and these have {wide}", 1)
         for name, given, legal, rule in (
                 ("machine.organisation", self.machine.organisation, "decoupled", "GEMM has no microprogram"),
+                ("array.dataflow", array.dataflow, "weight_stationary", "weights stay"),
                 ("array.depthwise", array.depthwise, False, "there is no DEPTHWISE"),
                 ("array.product_register", array.product_register, False, "processing elements of number formats have none")):
             _require(given == legal, name, given, f"with number formats {rule}", legal)
@@ -243,8 +260,10 @@ class Config:
 
     @property
     def partial_sum_bits(self) -> int:
-        """Exact width of a column's sum of R int8 x int8 products (numerics.md section 5.5)."""
-        return 16 + (self.array.rows - 1).bit_length()
+        """Exact width of a column's sum of R int8 x int8 products (numerics.md section 5.5), or of as many as an element adds up in
+        place."""
+        products = self.array.rows * (FOLDS_IN_PLACE if self.array.output_stationary else 1)
+        return 16 + (products - 1).bit_length()
 
     @property
     def depthwise_segments(self) -> int:
@@ -261,7 +280,7 @@ class Config:
         return self.array.rows * self.array.columns * self.array.packing
 
     def provides(self, option: str | None) -> bool:
-        """Whether a boolean option ("section.name") is on; no option is always there."""
+        """Whether a boolean option ("section.name"), or a property of a section, is on; no option is always there."""
         section, _, name = (option or "").partition(".")
         return option is None or bool(getattr(getattr(self, section), name))
 

@@ -162,9 +162,9 @@ class Field:
 
 @dataclasses.dataclass(frozen=True)
 class Instruction:
-    """`runs` is False for instructions that only set up state for the ones after them in the same queue. `option` is the boolean of
-    the configuration ("section.name") without which the opcode is an unknown one: `array.integers` are machines for int8 layers,
-    `array.formats` those for products of matrices in number formats."""
+    """`runs` is False for instructions that only set up state for the ones after them in the same queue. `option` is what the
+    configuration must have ("section.name", as `Config.provides` takes it); without it the opcode is an unknown one. `array.integers`
+    are machines for int8 layers, `array.formats` those for products of matrices in number formats."""
 
     name: str
     opcode: int
@@ -248,7 +248,8 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
        "For fold f = outer * inner_count + inner: weight tile W = lines weight_line + f * R .. + R - 1 (row k of the "
        "tile is line k, column n its byte n, int8). For each position p = y * x_count + x: the R bytes a at activation "
        "+ x * x_stride + y * y_stride + inner * inner_stride + outer * outer_stride (any alignment, int8) give "
-       "acc[accumulator + p][n] (+)= sum_k a[k] * W[k][n], 32 bits, wrapping. Every fold after the first adds.", option=_INTEGERS),
+       "acc[accumulator + p][n] (+)= sum_k a[k] * W[k][n], 32 bits, wrapping. Every fold after the first adds.",
+       option="array.weight_stationary"),
     Instruction("DEPTHWISE", 0x32, Unit.MATRIX, True, (
         *_MATRIX_RUN,
         Field("continues", 1, "1: the first fold's stream goes on where that of the DEPTHWISE before ended"),
@@ -262,6 +263,13 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
        "the first fold with `continues`, the last fold's stream of the DEPTHWISE before, which must belong to the same program and have "
        "the same `line`.",
        option="array.depthwise"),
+    Instruction("MATMUL_OS", 0x33, Unit.MATRIX, True, (
+        *_MATRIX_RUN,
+        Field("last", 14, "number of the last position; y_count has no meaning"),
+    ), "What MATMUL does, with the sums stationary: for the positions p = 0 .. last, of which p is at x = p mod x_count, y = p div "
+       "x_count, in blocks of R: all folds of the first R positions, then all folds of the next. Weight tiles, activation vectors and "
+       "results are those of a MATMUL with these positions.",
+       option="array.output_stationary"),
     Instruction("VECTOR_LOOP", 0x40, Unit.VECTOR, False, (
         Field("count_0", 12, "iterations of level 0 (innermost)", low=1),
         Field("count_1", 12, "iterations of level 1", low=1),

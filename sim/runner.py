@@ -39,13 +39,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a user may choose. `samples`: at most so many; `waves`: see weft.sim.waves; `command`: as typed, for the report."""
+    """What a user may choose. `samples`: at most so many; `waves`: see weft.sim.waves; `command`: as typed, for the report; `dataflow`:
+    see `compile_network`."""
 
     samples: int | None = None
     rounding: str = "tflm"
     timing: DramTiming = dataclasses.field(default_factory=DramTiming)
     waves: str | None = None
     command: str = ""
+    dataflow: str | None = None
 
 
 def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Options,
@@ -66,7 +68,7 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     build.check_tools()
     graph = load(model, rounding=options.rounding)
     samples = load_samples(inputs, graph, options.samples)
-    network = compile_network(graph, config)
+    network = compile_network(graph, config, dataflow=options.dataflow)
     request = Request.parse(options.waves, network) if options.waves else None
     engine, reference = _engine(graph, model)
     _build(config, progress)
@@ -78,7 +80,7 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     progress("checking", 0, 0)
     details = [str(mismatch) for result in results for mismatch in result.mismatches]
     differing, wrong = _reference(graph, engine, samples, outputs) if engine else (None, [])
-    compared, tensors = _tensors(graph, config, held[:DUMPED], options.timing)
+    compared, tensors = _tensors(graph, config, held[:DUMPED], options)
     machine = sum(mismatch.count for result in results for mismatch in result.mismatches)
     inside = sum(mismatch.count for mismatch in tensors)
     mismatches: dict[str, Any] = {
@@ -147,10 +149,10 @@ def _reference(graph: Graph, engine: Any, samples: np.ndarray, outputs: list[lis
     return differing, wrong
 
 
-def _tensors(graph: Graph, config: Config, samples: list[np.ndarray], timing: DramTiming) -> tuple[int, list[Mismatch]]:
+def _tensors(graph: Graph, config: Config, samples: list[np.ndarray], options: Options) -> tuple[int, list[Mismatch]]:
     """Run samples with every tensor stored and compare each with the reference arithmetic: (tensors compared, what differs)."""
-    network = compile_network(graph, config, dump=True)
-    executor = Executor(network, timing, check=False)
+    network = compile_network(graph, config, dump=True, dataflow=options.dataflow)
+    executor = Executor(network, options.timing, check=False)
     wrong = []
     with contextlib.closing(executor.simulator):
         for index, held in enumerate(samples):

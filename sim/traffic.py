@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from math import prod
 
 from weft.gen import isa
-from weft.gen.config import Config
+from weft.gen.config import FOLDS_IN_PLACE, Config
 from weft.gen.isa import Destination, Source
 
 SPLAT_BYTES = {Source.SPLAT_INT8: 1, Source.SPLAT_UINT8: 1, Source.SPLAT_INT32: 4}
@@ -61,6 +61,15 @@ def _matmul(values: dict[str, int], setup: dict[str, dict[str, int]], config: Co
                    accumulator_read=(folds - 1 + values["accumulate"]) * results * line)
 
 
+def _matmul_os(values: dict[str, int], setup: dict[str, dict[str, int]], config: Config) -> Traffic:
+    """Weights come again for each block of positions; sums leave after `FOLDS_IN_PLACE` folds."""
+    shape, rows, line = setup["MATRIX_SHAPE"], config.array.rows, 4 * config.lanes
+    folds, positions = shape["inner_count"] * shape["outer_count"], values["last"] + 1
+    times = -(-folds // FOLDS_IN_PLACE)
+    return Traffic(scratchpad_read=folds * rows * (rows * -(-positions // rows) + positions), accumulator_write=times * positions * line,
+                   accumulator_read=(times - 1 + values["accumulate"]) * positions * line)
+
+
 def _vector(values: dict[str, int], setup: dict[str, dict[str, int]], config: Config) -> Traffic:
     loop, line = setup["VECTOR_LOOP"], 4 * config.lanes
     counts = [loop[f"count_{level}"] for level in range(4)]
@@ -78,4 +87,4 @@ def _vector(values: dict[str, int], setup: dict[str, dict[str, int]], config: Co
     return traffic
 
 
-COUNT = {"LOAD": _load, "STORE": _store, "MATMUL": _matmul, "DEPTHWISE": _matmul, "VECTOR": _vector}
+COUNT = {"LOAD": _load, "STORE": _store, "MATMUL": _matmul, "DEPTHWISE": _matmul, "MATMUL_OS": _matmul_os, "VECTOR": _vector}

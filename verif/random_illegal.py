@@ -110,14 +110,17 @@ def _matmul(operand: str) -> Callable[[random.Random, Program], Fault]:
         config = program.config
         limits = {"activation": config.scratchpad_bytes - config.lanes, "weight_line": config.scratchpad_lines - config.lanes,
                   "accumulator": config.accumulator_lines - 1}
-        most = {field.name: field.maximum for field in isa.BY_NAME["MATMUL"].fields}
+        name = "MATMUL" if config.array.weight_stationary else "MATMUL_OS"
+        most = {field.name: field.maximum for field in isa.BY_NAME[name].fields}
         values = {"activation": 0, "weight_line": 0, "accumulator": 0, "accumulate": 0}
         step = source.choice((1, source.randint(1, most[operand] - limits[operand]))) if most[operand] > limits[operand] else 0
         positions = 1 if step else 2  # every address is legal: the second position leaves the accumulators
         values[operand] = limits[operand] + step
+        if name == "MATMUL_OS":
+            values["last"] = positions - 1
         shape, fields = SHAPES[Unit.MATRIX]
         address = values[operand] + positions - 1
-        return ([isa.encode(shape, **fields | {"x_count": positions}), isa.encode("MATMUL", **values)],
+        return ([isa.encode(shape, **fields | {"x_count": positions}), isa.encode(name, **values)],
                 Cause.ACCUMULATOR if operand == "accumulator" else Cause.SCRATCHPAD, Unit.MATRIX,
                 address * config.lanes if operand == "weight_line" else address)
     return make

@@ -17,7 +17,7 @@ from weft.gen.isa import REDUCTIONS, Alu, Destination, Rounding, Select, Source
 from weft.verif.golden.dma import load, store
 from weft.verif.golden.faults import Trap, UndefinedProgram
 from weft.verif.golden.machine import Machine
-from weft.verif.golden.matrix import depthwise, matmul
+from weft.verif.golden.matrix import depthwise, matmul, matmul_os
 from weft.verif.golden.memory import Access, Effect, Memory, Window
 from weft.verif.golden.races import check_self_overlap, first_shared
 from weft.verif.golden.vector import Setup, vector
@@ -146,6 +146,8 @@ class _Generator:
                 return matmul(self.memory, setup["MATRIX_SHAPE"], values)
             case "DEPTHWISE":
                 return depthwise(self.memory, setup["MATRIX_SHAPE"], values)
+            case "MATMUL_OS":
+                return matmul_os(self.memory, setup["MATRIX_SHAPE"], values)
             case _:
                 strides = (setup["VECTOR_STRIDE 0"], setup["VECTOR_STRIDE 1"], setup["VECTOR_STRIDE 2"])
                 return vector(self.memory, Setup(setup["VECTOR_LOOP"], strides, setup["VECTOR_SCALE"], setup["VECTOR_POST"]), values)
@@ -204,8 +206,11 @@ class _Generator:
             "weight_line": self._place(self.lines, shape["inner_count"] * shape["outer_count"] * lanes, []),
             "accumulator": self._place(self.accumulators, shape["x_count"] * shape["y_count"], []),
             "accumulate": self.random.randrange(2)}
-        name = "MATMUL"
-        if self.config.array.depthwise and self.random.random() < 0.5:
+        name, array = "MATMUL", self.config.array
+        if array.output_stationary and (not array.weight_stationary or self.random.random() < 0.5):
+            name = "MATMUL_OS"
+            values["last"] = shape["x_count"] * shape["y_count"] - 1 - self.random.choice((0, self.random.randrange(shape["x_count"])))
+        elif array.depthwise and self.random.random() < 0.5:
             name, stream = "DEPTHWISE", self.memory.stream
             continues = stream is not None and self.random.random() < 0.5
             line = stream.line if continues else self.random.choice((0, 1, self.random.randint(1, 12), isa.LONGEST_LINE))

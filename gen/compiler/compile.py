@@ -11,6 +11,7 @@ import numpy as np
 from weft.gen import isa
 from weft.gen.compiler.constant_channels import without_constant_channels
 from weft.gen.compiler.constants import Image
+from weft.gen.compiler.dataflow import stationary_sums
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.estimate import estimate
 from weft.gen.compiler.lasting import Uses
@@ -54,6 +55,7 @@ class Compilation:
         self.whole, self.config, self.dump = graph, config, dump
         self.graph, self.kept = without_constant_channels(graph, config.lanes)
         self.simple: Simplified = simplify(self.graph)
+        self.stationary: frozenset[int] = frozenset()  # layers whose sums stay in the array
         self.emitter = Emitter(config)
         self.image = Image(config.line_bytes)
         self.block_limit, self.plan = self._plan()
@@ -63,6 +65,10 @@ class Compilation:
         self.outputs = self._place_outputs()
         self.dumped: dict[str, Placed] = {}
         self._dump_line = self.plan.spill_lines
+
+    @property
+    def all_layers(self) -> frozenset[int]:
+        return frozenset(range(len(self.simple.nodes)))
 
     def _plan(self) -> tuple[int, Plan]:
         """The largest block of constants, and the plan that leaves room for two of them; what activations do not use goes to the ring too.
@@ -133,6 +139,7 @@ class Compilation:
         """One band of a layer, with the addition after it if that is fused."""
         node = self.simple.nodes[index]
         band = self._bands(index, node)[number]
+        self.context.stationary = index in self.stationary
         own = (index, index + 1) if self._fuses(index) else (index,)
         for step in own:
             yield LayerStep(step, Step(partial(self._prepare_output, step, number)), chain)
@@ -369,6 +376,7 @@ class Compilation:
         for index, node in enumerate(self.simple.nodes):
             shape = self.simple.tensors[node.output].shape
             tile, macs = "", 0
+            self.context.stationary = index in self.stationary
             if isinstance(node, Conv):
                 macs = int(np.prod(shape[:2])) * node.weights.size
                 first = conv_tiles(self.context, node, self._bands(index, node)[0])[0]
@@ -380,14 +388,28 @@ class Compilation:
         return layers
 
 
-def compile_network(graph: Graph, config: Config, *, dump: bool = False) -> CompiledNetwork:
-    """Compile `graph` for `config`. With `dump` every tensor that a node produces is stored to window 3 as well.
+def compile_network(graph: Graph, config: Config, *, dump: bool = False, dataflow: str | None = None) -> CompiledNetwork:
+    """Compile `graph` for `config`. With `dump` every tensor that a node produces is stored to window 3 as well. `dataflow`: the one of
+    `array.dataflow` that all layers take; without it, where there is a choice, each takes the better (`stationary_sums`).
 
     Raises `WeftError` for what the machine cannot hold or do.
     """
     _check_operands(graph, config)
     _check_roundings(graph, config)
-    return Compilation(graph, config, dump).emit()
+    offered = config.array.dataflow
+    if dataflow is not None and offered not in (dataflow, "both"):
+        raise WeftError(f"dataflow {dataflow!r}", where=f"configuration {config.name}", why=f"array.dataflow is {offered!r}",
+                        fix='set array.dataflow = "both"')
+    compilation = Compilation(graph, config, dump)
+    if dataflow is None and offered == "both":
+        weights, sums = Compilation(graph, config, dump), Compilation(graph, config, dump)
+        sums.stationary = compilation.all_layers
+        weights.emit()
+        sums.emit()
+        compilation.stationary = stationary_sums(weights.emitter.builder.instructions, sums.emitter.builder.instructions, config)
+    elif (dataflow or offered) == "output_stationary":
+        compilation.stationary = compilation.all_layers
+    return compilation.emit()
 
 
 def _ring_lines(block_limit: int) -> int:

@@ -172,16 +172,20 @@ class Emitter:
     # -- matrix -------------------------------------------------------------------------------------------
     def matmul(self, *, activation: int, weight_line: int, accumulator: int, accumulate: bool, x: tuple[int, int],
                y: tuple[int, int], inner: tuple[int, int], outer: tuple[int, int], reads: list[Region],
-               stream: Stream | None = None) -> None:
-        """MATMUL, or DEPTHWISE for a `stream`, with its shape; every loop is (count, stride in bytes). The weights' lines are added to
-        `reads`."""
+               stationary: bool = False, stream: Stream | None = None) -> None:
+        """MATMUL, MATMUL_OS if the sums are `stationary`, or DEPTHWISE for a `stream`, with its shape; every loop is (count, stride in
+        bytes). The weights' lines are added to `reads`."""
         loops = {"x": x, "y": y, "inner": inner, "outer": outer}
         counts = {f"{name}_count": count for name, (count, _) in loops.items()}
         self.builder.configure("MATRIX_SHAPE", **counts, **{f"{name}_stride": stride if count > 1 else None
                                                             for name, (count, stride) in loops.items()})
         tiles = Region("scratchpad", weight_line, inner[0] * outer[0] * self.lanes)
-        own = {name: int(value) for name, value in vars(stream).items()} if stream else {}
-        self.builder.run("DEPTHWISE" if stream else "MATMUL", activation=activation, weight_line=weight_line, accumulator=accumulator,
+        name, own = "MATMUL", {}
+        if stream:
+            name, own = "DEPTHWISE", {name: int(value) for name, value in vars(stream).items()}
+        elif stationary:
+            name, own = "MATMUL_OS", {"last": x[0] * y[0] - 1}
+        self.builder.run(name, activation=activation, weight_line=weight_line, accumulator=accumulator,
                          accumulate=int(accumulate), **own, reads=[*reads, tiles],
                          writes=[Region("accumulator", accumulator, x[0] * y[0] - (stream.skip if stream else 0))])
 

@@ -49,6 +49,9 @@ def _decoupled(emitted: Emitted, setup: Setup, config: Config) -> int:
         case "MATMUL" | "DEPTHWISE":
             folds, positions = _folds(setup)
             return folds * max(positions, config.lanes + MATRIX_OVERHEAD)
+        case "MATMUL_OS":
+            folds, lanes = _folds(setup)[0], config.lanes
+            return folds * (lanes * -(-(emitted.values["last"] + 1) // lanes) + MATRIX_OVERHEAD)
         case "VECTOR":
             return _iterations(setup) * config.vector.columns_per_lane + VECTOR_OVERHEAD
         case "LOAD":

@@ -1,6 +1,6 @@
 """Activation sequencer: reads the activation vectors of a program, one a cycle, fold after fold and MATMUL after MATMUL."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,48 +8,22 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.interfaces import ErrorSignature, ScratchpadRead, touch_layout
 from weft.hdl.loops import LoopAddress, LoopNest
-from weft.hdl.matrix.depthwise import DEPTHWISE, STREAM
+from weft.hdl.matrix.blocks import BlockWalk
+from weft.hdl.matrix.jobs import LEVELS, LINE_BITS, SHAPE, IssueSignature, job_layout, place_layout, request_layout
 from weft.hdl.mem.lines import touched
-from weft.hdl.words import word_layout
-
-LEVELS = ("x", "y", "inner", "outer")  # of the loop nest, innermost first; x and y make a fold's positions
-SHAPE, MATMUL = word_layout("MATRIX_SHAPE"), word_layout("MATMUL")
-
-LINE_BITS = MATMUL["accumulator"].shape.width + 1  # one bit more than the field, to see that it runs past the end
-
-
-def job_layout(config: Config) -> data.StructLayout:
-    """One MATMUL or DEPTHWISE together with its shape."""
-    own = {name: DEPTHWISE[name].shape for name in ("continues", "line", "skip", "fill")}
-    return data.StructLayout({
-        **{f"{level}_{part}": SHAPE[f"{level}_{part}"].shape for level in LEVELS for part in ("count", "stride")},
-        **{name: MATMUL[name].shape for name in ("activation", "accumulator", "accumulate")}, "pc": isa.PC_BITS,
-        **({"depthwise": 1, **own} if config.array.depthwise else {})})
-
-
-def request_layout(config: Config) -> data.StructLayout:
-    """One vector: where it is read, which accumulator line its sums go to (if any), and what `IssueSignature` says of it."""
-    return data.StructLayout({
-        "address": isa.ADDRESS_BITS, "line": LINE_BITS, "first": 1, "last": 1, "add": 1, "pc": isa.PC_BITS,
-        **({"skipped": 1, "stream": STREAM} if config.array.depthwise else {})})
-
-
-class IssueSignature(wiring.Signature):
-    """A vector whose read has been taken in this cycle. `first` of its fold, `last` of its instruction; `add` as in `AccumulateStream`.
-    With `config.array.depthwise` also `skipped`: its sums are no result; and `stream`: what it is to the array."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__({"valid": Out(1), "first": Out(1), "last": Out(1), "add": Out(1),
-                          **({"skipped": Out(1), "stream": Out(STREAM)} if config.array.depthwise else {})})
 
 
 class ActivationSequencer(wiring.Component):
-    """Walks the loop nests of MATMULs and DEPTHWISEs. In front of the port stands a register with one request, checked on its way in.
+    """Walks the loop nests of MATMULs, DEPTHWISEs and MATMUL_OSs. In front of the port stands a register with one request, checked on
+    its way in.
 
     A request waits for the scratchpad (`stall_memory`), as the first of its fold for the weights (`stall_weights`), and, to spare the
     accumulators a forwarding path, while it would add to a line that one of the last two cycles' vectors goes to. Otherwise
     one vector leaves in each cycle, also across folds and MATMULs. The line comes back sooner than that only with two positions a
     fold and a stall between them, or when MATMULs that follow each other without a gap overlap in the accumulators.
+
+    A MATMUL_OS goes block by block (`BlockWalk`). Its vectors do not go to the array at once, and whoever passes them on minds the
+    accumulators.
 
     Errors in the order of execution: the weight tile of a fold, then for each position activation before accumulator; no access is
     made for that position, and nothing goes on until reset.
@@ -60,7 +34,8 @@ class ActivationSequencer(wiring.Component):
     stop: do not start another job.
     read: scratchpad port.
     weights_ready, weights_failed, weights_address, swap: `ready`, `failed`, `address`, `swap` of the `WeightLoader`.
-    issue: `IssueSignature`.
+    issue: `IssueSignature`; of a MATMUL_OS only `valid` means anything.
+    place: `place_layout` of the issued vector, of a MATMUL_OS; only with `config.array.output_stationary`.
     error: `ErrorSignature`.
     waiting: the register holds a request; pc: of its MATMUL.
     stall_weights, stall_memory: why it does not leave in this cycle.
@@ -72,21 +47,16 @@ class ActivationSequencer(wiring.Component):
             "jobs": In(stream.Signature(job_layout(config))), "stop": In(1), "read": Out(ScratchpadRead(config)),
             "weights_ready": In(1), "weights_failed": In(1), "weights_address": In(32), "swap": Out(1),
             "issue": Out(IssueSignature(config)), "error": Out(ErrorSignature()),
-            "waiting": Out(1), "pc": Out(isa.PC_BITS), "stall_weights": Out(1), "stall_memory": Out(1)})
+            "waiting": Out(1), "pc": Out(isa.PC_BITS), "stall_weights": Out(1), "stall_memory": Out(1),
+            **({"place": Out(place_layout(config))} if config.array.output_stationary else {})})
 
     def elaborate(self, platform: object) -> Module:
         del platform
         m = Module()
-        pending, leave, advance, start = Signal(), Signal(), Signal(), Signal()
+        pending, leave, advance = Signal(), Signal(), Signal()
         m.d.comb += leave.eq(self.read.valid & self.read.ready)
-        here = self._walk(m, start, advance)
-
-        # The job in the loop nest goes on when the request register has room.
-        active = Signal()
-        m.d.comb += [
-            advance.eq(active & (~pending | leave)), self.jobs.ready.eq(~self.stop & (~active | (advance & here.last))),
-            start.eq(self.jobs.valid & self.jobs.ready)]
-        m.d.sync += [active.eq(start | (active & ~(advance & here.last))), pending.eq(advance | (pending & ~leave))]
+        here = self._requests(m, advance, ~pending | leave)
+        m.d.sync += pending.eq(advance | (pending & ~leave))
 
         # The request register, and how near the last two vectors' accumulator lines are.
         touches = Signal(touch_layout(self._config), reset_less=True)
@@ -112,6 +82,8 @@ class ActivationSequencer(wiring.Component):
                     m.d.sync += same_1.eq(0)
                 with m.If(here.skipped | before_skipped):
                     m.d.sync += same_2.eq(0)
+        if self._config.array.output_stationary:
+            m.d.comb += self.place.eq(request.place)
         left = Signal(2)  # a vector left one, two cycles ago
         m.d.sync += left.eq(Cat(leave, left))
 
@@ -135,6 +107,33 @@ class ActivationSequencer(wiring.Component):
         with m.If(fault):
             m.d.sync += reported.eq(1)
         return m
+
+    def _requests(self, m: Module, advance: Signal, room: Value) -> data.View:
+        """The request that enters the register in a cycle with `advance`; it does so when there is `room`. Takes the jobs."""
+        array = self._config.array
+        here, start = Signal(request_layout(self._config)), Signal()
+        active, ready = Signal(), Signal()
+        if array.weight_stationary:  # the job in the loop nest goes on when the request register has room
+            step = Signal()
+            walked = self._walk(m, start, step)
+            m.d.comb += [step.eq(active & room), ready.eq(~active | (step & walked.last))]
+            m.d.sync += active.eq(start | (active & ~(step & walked.last)))
+        if array.output_stationary:
+            m.submodules.blocks = blocks = BlockWalk(self._config)
+            m.d.comb += [blocks.job.eq(self.jobs.payload), blocks.step.eq(blocks.valid & room)]
+        if not array.output_stationary:
+            m.d.comb += [here.eq(walked), advance.eq(step), start.eq(self.jobs.valid & self.jobs.ready),
+                         self.jobs.ready.eq(~self.stop & ready)]
+        elif not array.weight_stationary:
+            m.d.comb += [here.eq(blocks.request), advance.eq(blocks.step), blocks.start.eq(self.jobs.valid & self.jobs.ready),
+                         self.jobs.ready.eq(~self.stop & blocks.ready)]
+        else:  # never both at the same time
+            stays, taken = self.jobs.payload.stays, Signal()
+            m.d.comb += [
+                here.eq(Mux(blocks.valid, blocks.request, walked)), advance.eq(step | blocks.step),
+                self.jobs.ready.eq(~self.stop & Mux(stays, blocks.ready, ready)), taken.eq(self.jobs.valid & self.jobs.ready),
+                start.eq(taken & ~stays), blocks.start.eq(taken & stays)]
+        return here
 
     def _walk(self, m: Module, start: Signal, advance: Signal) -> data.View:
         """The request at the present place of the loop nest. A job's last step and the next job's start may fall together."""

@@ -45,7 +45,7 @@ class SystolicArray(wiring.Component):
 
     def __init__(self, config: Config) -> None:
         self._rows, self._columns, self._sum_bits = config.array.rows, config.array.columns, config.partial_sum_bits
-        self._config, self._product = config, _product(config)
+        self._config, self._product = config, product_of(config)
         super().__init__({
             **({"valid": In(1), "stream": In(STREAM)} if config.array.depthwise else {}),
             "activations": In(8 * self._rows), "swap": In(1), "weights": In(8 * self._columns), "load": In(self._rows),
@@ -54,7 +54,7 @@ class SystolicArray(wiring.Component):
     @staticmethod
     def latency(config: Config) -> int:
         """Cycles from `activations` to `sums`: down the rows, and along the columns to the last one."""
-        return (config.array.rows - 1) + _product(config).latency + (config.array.columns - 1)
+        return (config.array.rows - 1) + product_of(config).latency + (config.array.columns - 1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -126,5 +126,6 @@ class SystolicArray(wiring.Component):
         return steps
 
 
-def _product(config: Config) -> Product:
+def product_of(config: Config) -> Product:
+    """The elements' kind of product."""
     return Product.REGISTERED if config.array.product_register else Product.DIRECT

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.hdl.interfaces import AccumulateStream, RetireSignature
-from weft.hdl.matrix.activations import IssueSignature
+from weft.hdl.matrix.jobs import IssueSignature
 from weft.hdl.shift_fifo import ShiftFifo
 
 # An accepted instruction; without `runs` it only set something up.
@@ -19,7 +19,7 @@ IN_FLIGHT = 4  # instructions between acceptance and retirement: what MATMULs of
 class ResultTracker(wiring.Component):
     """Follows the vectors through scratchpad and array, gives their sums an accumulator line, and retires instructions in order.
 
-    Only four bits a vector travel along with it; lines are counted where the sums come out, from the first line of the MATMUL at
+    Only a few bits a vector travel along with it; lines are counted where the sums come out, from the first line of the MATMUL at
     each fold's first vector upwards.
 
     Members
@@ -67,6 +67,15 @@ class ResultTracker(wiring.Component):
         with m.If(valid[-2]):
             m.d.sync += line.eq(Mux(first[-2], bases.o.payload, line + 1))
         result = valid[-1]
+        if self._config.array.output_stationary:  # a block that gives sums again goes back to its first line
+            starts, again = (Signal(self._delay, reset_less=True, name=name) for name in ("starts", "again"))
+            block, following = Signal.like(self.line, reset_less=True), Signal.like(self.line)
+            m.d.sync += [starts.eq(Cat(self.issue.starts, starts)), again.eq(Cat(self.issue.again, again))]
+            m.d.comb += following.eq(Mux(first[-2], bases.o.payload, Mux(again[-2], block, line + 1)))
+            with m.If(valid[-2]):
+                m.d.sync += line.eq(following)
+                with m.If(starts[-2]):
+                    m.d.sync += block.eq(following)
         if self._config.array.depthwise:  # a vector without a result leaves its line to the next one
             skipped, stays = Signal(self._delay, reset_less=True), Signal(reset_less=True)
             m.d.sync += skipped.eq(Cat(self.issue.skipped, skipped))

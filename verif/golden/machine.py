@@ -15,7 +15,7 @@ from weft.gen.isa import Cause, Decoded, Unit
 from weft.verif.golden.dma import load, store
 from weft.verif.golden.faults import Error, Trap, UndefinedProgram
 from weft.verif.golden.format_matrix import gemm, round_lines
-from weft.verif.golden.matrix import depthwise, matmul
+from weft.verif.golden.matrix import depthwise, matmul, matmul_os
 from weft.verif.golden.memory import Access, Effect, Memory, Window
 from weft.verif.golden.races import RaceChecker, first_shared
 from weft.verif.golden.vector import Setup, vector
@@ -201,4 +201,4 @@ class _Stop(Exception):
 
 SHAPED: dict[str, tuple[str, Callable[[Memory, dict[str, int], dict[str, int]], Effect]]] = {
     "LOAD": ("LOAD_SHAPE", load), "STORE": ("STORE_SHAPE", store), "MATMUL": ("MATRIX_SHAPE", matmul),
-    "DEPTHWISE": ("MATRIX_SHAPE", depthwise), "GEMM": ("GEMM_SHAPE", gemm)}
+    "DEPTHWISE": ("MATRIX_SHAPE", depthwise), "MATMUL_OS": ("MATRIX_SHAPE", matmul_os), "GEMM": ("GEMM_SHAPE", gemm)}

@@ -1,4 +1,4 @@
-"""MATMUL and DEPTHWISE: products and filters over a two-level position loop and a two-level fold loop."""
+"""MATMUL, MATMUL_OS and DEPTHWISE: products and filters over a two-level position loop and a two-level fold loop."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -20,7 +20,19 @@ def matmul(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Eff
     Raises `Trap` SCRATCHPAD or ACCUMULATOR for the first access out of range: fold by fold the weight tile, then position
     by position activation before accumulator. Nothing is written in that case.
     """
-    sweep = _Sweep.of(memory, shape, values, skip=0)
+    return _products(memory, _Sweep.of(memory, shape, values, skip=0), values)
+
+
+def matmul_os(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Effect:
+    """Perform one MATMUL_OS with the fields of MATRIX_SHAPE and MATMUL_OS.
+
+    Sums wrap and so do not depend on the order: the result is that of a MATMUL with so many positions. What does depend on it is which
+    access out of range is the first: block by block, fold by fold the weight tile, then the block's positions. Raises `Trap` for it.
+    """
+    return _products(memory, _Sweep.of_blocks(memory, shape, values), values)
+
+
+def _products(memory: Memory, sweep: "_Sweep", values: dict[str, int]) -> Effect:
     total = sweep.before(memory, values["accumulate"])
     for vectors, tile in sweep.folds(memory):
         total += (vectors.astype(np.float32) @ tile.astype(np.float32)).astype(np.int64)
@@ -68,6 +80,7 @@ class _Sweep:
     activations: Addresses
     weight_lines: Addresses
     lines: Addresses
+    blocks: int = 1  # how many times the weight tiles come
 
     @classmethod
     def of(cls, memory: Memory, shape: dict[str, int], values: dict[str, int], skip: int) -> "_Sweep":
@@ -75,6 +88,18 @@ class _Sweep:
         addresses = _addresses(memory, shape, values, skip)
         _check(memory, *addresses, skip)
         return cls(*addresses)
+
+    @classmethod
+    def of_blocks(cls, memory: Memory, shape: dict[str, int], values: dict[str, int]) -> "_Sweep":
+        """The same in blocks of R positions, `last` + 1 in all. Raises `Trap`."""
+        size, positions = memory.config.lanes, values["last"] + 1
+        y_count = -(-positions // shape["x_count"])
+        activations, weight_lines, lines = _addresses(memory, shape | {"y_count": y_count}, values, 0)
+        activations, lines = activations[:, :positions], lines[:positions]
+        for start in range(0, len(lines), size):
+            block = slice(start, start + size)
+            _check(memory, activations[:, block], weight_lines, lines[block], 0)
+        return cls(activations, weight_lines, lines, -(-positions // size))
 
     def before(self, memory: Memory, accumulate: int) -> NDArray[np.int64]:
         """What the first fold adds to (results, lanes)."""
@@ -94,7 +119,7 @@ class _Sweep:
         ]
         if len(self.lines):
             accesses.append(Access(ACCUMULATOR, self.lines, 1, write=True))
-        return Effect(accesses, {"MATRIX_VECTORS": self.activations.size, "WEIGHT_TILES": len(self.weight_lines)})
+        return Effect(accesses, {"MATRIX_VECTORS": self.activations.size, "WEIGHT_TILES": len(self.weight_lines) * self.blocks})
 
 
 def _addresses(memory: Memory, shape: dict[str, int], values: dict[str, int], skip: int) -> tuple[Addresses, Addresses, Addresses]:

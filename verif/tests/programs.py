@@ -13,6 +13,9 @@ from weft.verif.golden.machine import Machine, Outcome
 TINY = Config.load(Path(__file__).parents[2] / "configs" / "tiny4.toml")
 # The same with a vertical path: one segment of four rows.
 TINY_DEPTHWISE = dataclasses.replace(TINY, array=dataclasses.replace(TINY.array, depthwise=True))
+# The same with sums that stay, and with every way that there is.
+TINY_OUTPUT = dataclasses.replace(TINY, array=dataclasses.replace(TINY.array, dataflow="output_stationary"))
+TINY_BOTH = dataclasses.replace(TINY, array=dataclasses.replace(TINY.array, dataflow="both", depthwise=True))
 
 PLAIN_SCALE = ("VECTOR_SCALE pre=0 multiplier=1 left=0 right=0 rounding=floor "
                "pre_select=constant multiplier_select=constant left_select=constant right_select=constant\n")

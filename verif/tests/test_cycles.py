@@ -7,12 +7,20 @@ import pytest
 
 from weft.gen.frontend import load
 from weft.gen.graph import Conv
-from weft.sim import bench
+from weft.sim import bench, dataflows
 from weft.verif.tests.test_house import ROOT
 
 
 def test_the_table_covers_every_network_and_configuration() -> None:
     assert list(bench.committed()) == [(network.name, config) for network in bench.NETWORKS for config in network.configs]
+
+
+def test_the_page_of_dataflows_covers_every_network() -> None:
+    text = dataflows.PAGE.read_text()
+    assert text.startswith(dataflows.HEADER.format(base=dataflows.BASE))
+    sections = [line[3:] for line in text.splitlines() if line.startswith("## ")]
+    assert sections == [model.removesuffix(".tflite") for model, _ in dataflows.NETWORKS]
+    assert text.count("| network |") == text.count("| accumulator lines |") == len(dataflows.NETWORKS)
 
 
 def test_nngen_example_has_its_count_of_multiplications(tmp_path) -> None:

@@ -1,4 +1,4 @@
-"""MATMUL of the golden machine against loops over single products and against a convolution written with einsum."""
+"""MATMUL and MATMUL_OS of the golden machine against loops over single products and against a convolution written with einsum."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from weft.gen.config import Array, Axi, Config, Scratchpad
 from weft.gen.isa import CONTROL, Cause, Unit
 from weft.verif.golden.faults import Error, UndefinedProgram
-from weft.verif.tests.programs import TINY, TINY_DEPTHWISE, machine_for, run
+from weft.verif.tests.programs import TINY, TINY_DEPTHWISE, TINY_OUTPUT, machine_for, run
 
 LANES = TINY.lanes
 
@@ -208,3 +208,46 @@ def test_depthwise_without_results():
     before = machine.memory.accumulators.copy()
     run(machine, length)
     assert (machine.memory.accumulators == before).all()
+
+
+def _stationary(machine_text: str, last: int) -> str:
+    return machine_text.replace("MATMUL ", "MATMUL_OS ").replace("\n    HALT", f" last={last}\n    HALT")
+
+
+@settings(deadline=None)
+@given(x=st.tuples(st.integers(1, 7), st.integers(-9, 9)), y=st.tuples(st.integers(1, 3), st.integers(-40, 40)),
+       inner=st.tuples(st.integers(1, 4), st.integers(-5, 5)), outer=st.tuples(st.integers(1, 3), st.integers(-50, 50)),
+       accumulate=st.integers(0, 1), short=st.integers(0, 6))
+def test_stationary_sums_are_those_of_a_matmul(x, y, inner, outer, accumulate, short):
+    """All positions of a MATMUL but the last few, and its weight tiles again for each four positions."""
+    given_text = text(shape(x, y, inner, outer), activation=300, weight_line=200, accumulator=30, accumulate=accumulate)
+    moving, length = machine_for(given_text, seed=5)
+    before = moving.memory.accumulators.copy()
+    run(moving, length)
+    positions = max(1, x[0] * y[0] - short)
+    staying, length = machine_for(_stationary(given_text, positions - 1), seed=5, config=TINY_OUTPUT)
+    outcome = run(staying, length)
+    np.testing.assert_array_equal(staying.memory.accumulators[30:30 + positions], moving.memory.accumulators[30:30 + positions])
+    np.testing.assert_array_equal(staying.memory.accumulators[30 + positions:], before[30 + positions:])
+    folds = inner[0] * outer[0]
+    assert outcome.counts == {"MATRIX_VECTORS": positions * folds, "WEIGHT_TILES": folds * -(-positions // LANES)}
+
+
+def test_the_first_error_of_stationary_sums():
+    """Position 4 leaves the accumulators, position 3 of the second fold the scratchpad. A MATMUL meets the former first, and sums that stay
+    the latter, as all folds of a block come before the next block."""
+    line = TINY.accumulator_lines - 4
+    given_text = text(shape((6, -4), inner=(2, -12)), activation=20, weight_line=0, accumulator=line, accumulate=0)
+    for config, words, cause, address in ((TINY, given_text, Cause.ACCUMULATOR, TINY.accumulator_lines),
+                                          (TINY_OUTPUT, _stationary(given_text, 5), Cause.SCRATCHPAD, (1 << 24) - 4)):
+        machine, length = machine_for(words, config=config, seed=1)
+        assert machine.run(0, length).error == Error(cause, 1, Unit.MATRIX, address)
+    machine, length = machine_for(_stationary(given_text, 2), config=TINY_OUTPUT, seed=1)  # none of the two is there
+    assert machine.run(0, length).error is None
+
+
+@pytest.mark.parametrize(("config", "name"), [(TINY, "MATMUL_OS"), (TINY_OUTPUT, "MATMUL")], ids=["weights", "sums"])
+def test_the_other_dataflow_is_an_unknown_opcode(config, name):
+    given_text = text(shape(), activation=0, weight_line=0, accumulator=0, accumulate=0)
+    machine, length = machine_for(_stationary(given_text, 0) if name == "MATMUL_OS" else given_text, config=config, seed=1)
+    assert machine.run(0, length).error == Error(Cause.ILLEGAL_OPCODE, 1, CONTROL)

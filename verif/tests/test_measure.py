@@ -1,5 +1,6 @@
 """The array's figures on an FPGA: the harness around it, the table, and the limits that it keeps."""
 
+import dataclasses
 import re
 
 import pytest
@@ -63,11 +64,24 @@ def test_table_is_what_the_code_writes():
     text = measure.TABLE.read_text()
     for peer in PEERS:
         assert measure.line(peer) in text
-    own = [line for line in text.splitlines() if line.startswith("| weft")]
-    assert len(own) == 2
-    for line in own:
-        luts, registers, blocks, clocks = (cell.strip() for cell in line.split("|")[3:7])
+    own = [[cell.strip() for cell in line.split("|")[1:7]] for line in text.splitlines() if line.startswith("| weft")]
+    plain, others = own[:2], own[2:]
+    assert [name for name, *_ in others] == [f"weft (edge8), {name}" for name in measure.dataflows(Config.load(measure.CONFIG))]
+    for *_, luts, registers, blocks, clocks in plain:
         assert float(luts) <= 26 and float(registers) <= 50 and int(blocks) == 64 and len(clocks.split("/")) == 3
+    for *_, luts, _registers, blocks, _clocks in others:
+        assert float(luts) <= float(plain[0][2]) + 60 and int(blocks) == 64
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("dataflow", ["output_stationary", "both"])
+def test_stationary_sums_cost_at_most_60_luts(tmp_path, dataflow):
+    config = Config.load(measure.CONFIG)
+    other = dataclasses.replace(config, array=dataclasses.replace(config.array, dataflow=dataflow))
+    (plain, own) = (measure.synthesise(kind(chosen), "array", tmp_path)
+                    for kind, chosen in ((measure.SystolicArray, config), (measure.OutputArray, other)))
+    more = sum(size * (own.get(cell, 0) - plain.get(cell, 0)) for cell, size in (("LUT4", 1), ("CCU2C", 2)))
+    assert more <= 60 * config.macs_per_cycle and own["MULT18X18D"] == 64
 
 
 @pytest.mark.integration

@@ -3,6 +3,7 @@
 `simulate` compares outputs with the engine run live; here they are compared once more with outputs recorded by others.
 """
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from weft.gen.config import Config
+from weft.sim import dataflows
 from weft.sim.runner import Options, simulate
 from weft.verif.tests import third_party
 from weft.verif.tests.test_house import ROOT
@@ -46,6 +48,23 @@ def test_mlperf_tiny_with_depthwise_layers(tmp_path: Path, some: Callable[[int],
     np.testing.assert_array_equal(outputs.reshape(expected.shape), expected)
     if name == "kws" and count is None:
         assert (outputs.reshape(len(expected), -1).argmax(1) == np.load(data)["y"]).mean() == pytest.approx(0.901), "as tflite-micro"
+
+
+@pytest.mark.parametrize(("model", "samples"), dataflows.NETWORKS, ids=[Path(model).stem for model, _ in dataflows.NETWORKS])
+def test_either_dataflow_gives_the_same_bits(tmp_path: Path, some: Callable[[int], int | None], model: str, samples: str) -> None:
+    """Sums that stay wherever there is a MATMUL, in the array that has both dataflows."""
+    options = Options(samples=some(1), dataflow="output_stationary")
+    report = simulate(dataflows.configuration(), third_party.model(model), third_party.data_path(samples), tmp_path / "out", options)
+    wrong = report["mismatches"]
+    assert (wrong["golden"], wrong["reference"], wrong["tensors"]) == (0, 0, 0) and report["reference"]["version"], "the engine ran"
+
+
+def test_digits_with_nothing_but_stationary_sums(tmp_path: Path) -> None:
+    base, folder = Config.load(ROOT / "configs" / "tiny4.toml"), ROOT / "examples" / "digits"
+    config = dataclasses.replace(base, array=dataclasses.replace(base.array, dataflow="output_stationary"))
+    report = simulate(config, folder / "digits.onnx", folder / "digits.npz", tmp_path / "out", Options(samples=20))
+    wrong = report["mismatches"]
+    assert (wrong["golden"], wrong["reference"], wrong["tensors"]) == (0, 0, 0)
 
 
 def test_micro_speech(tmp_path: Path) -> None:

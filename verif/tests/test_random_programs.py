@@ -10,7 +10,7 @@ from weft.gen.config import Config
 from weft.gen.isa import Alu, Destination, Rounding, Select, Source, Unit
 from weft.verif.random_illegal import FAULTS, random_illegal
 from weft.verif.random_programs import random_program
-from weft.verif.tests.programs import TINY, TINY_DEPTHWISE
+from weft.verif.tests.programs import TINY, TINY_BOTH, TINY_DEPTHWISE, TINY_OUTPUT
 
 # Those with the instructions of int8 layers, of which the programs are made.
 CONFIGS = [path for path in sorted((Path(__file__).parents[2] / "configs").glob("*.toml")) if not Config.load(path).array.formats]
@@ -52,7 +52,7 @@ def test_same_seed_same_program():
     assert random_program(TINY, 5, 10).words != random_program(TINY, 6, 10).words
 
 
-@pytest.mark.parametrize("config", [TINY, TINY_DEPTHWISE], ids=["plain", "depthwise"])
+@pytest.mark.parametrize("config", [TINY, TINY_DEPTHWISE, TINY_OUTPUT, TINY_BOTH], ids=["plain", "depthwise", "output", "both"])
 def test_coverage(config):
     """Over a few seeds every instruction, kind, mode and semaphore appears, and memory that is shared by all units is contended."""
     seen, edges = set(), set()
@@ -78,6 +78,15 @@ def test_coverage(config):
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 @pytest.mark.parametrize("path", [path for path in CONFIGS if path.stem in ("mini4", "tiny4", "edge16")], ids=lambda path: path.stem)
 def test_faults(path, fault):
+    _faults(Config.load(path), fault)
+
+
+@pytest.mark.parametrize("fault", sorted(fault for fault in FAULTS if "matmul" in fault.lower()))
+def test_faults_with_stationary_sums(fault):
+    _faults(TINY_OUTPUT, fault)
+
+
+def _faults(config, fault):
     for seed in range(3):
-        program, error = random_illegal(Config.load(path), seed, fault=fault)
+        program, error = random_illegal(config, seed, fault=fault)
         assert program.machine().run(program.offset, program.length).error == error

@@ -1,5 +1,6 @@
 """Parts of the sequential machine by themselves: every operation of the datapath, the assembler, the rules of the configuration."""
 
+import dataclasses
 import random
 
 import pytest
@@ -182,6 +183,7 @@ def test_parts_of_the_local_memory_do_not_overlap():
     ({"axi": Axi(data_bits=128, address_bits=64), "counters": Counters(enabled=False)}, "array.rows"),
     ({"array": MINI.array, "axi": Axi(data_bits=32, address_bits=64)}, "axi.address_bits"),
     ({"array": MINI.array, "axi": MINI.axi, "vector": Vector(columns_per_lane=2)}, "vector.columns_per_lane"),
+    ({"array": dataclasses.replace(MINI.array, dataflow="both"), "axi": MINI.axi, "counters": Counters(enabled=False)}, "array.dataflow"),
     ({"array": MINI.array, "axi": MINI.axi, "counters": Counters(enabled=True)}, "counters.enabled")], ids=lambda value: str(value)[:16])
 def test_rules_of_the_sequential_organisation(change, field):
     with pytest.raises(WeftError, match=field):

@@ -30,6 +30,7 @@ class Context:
     image: Image
     block_limit: int  # most lines of one block of constants
     resident: ResidentSets | None = None  # if all parameter sets stay in the vector unit
+    stationary: bool = False  # sums of the node that is being lowered stay in the array
     cold: bool = False  # the node that is being lowered is the first: nothing hides the loading of its constants
     sums: tuple[int, int] = (0, 0)  # accumulators of a mean over rows that come in parts: of all rows so far, and of those of one part
     _shared: dict[bytes, Block] = dataclasses.field(default_factory=dict)

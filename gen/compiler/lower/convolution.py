@@ -12,6 +12,7 @@ import numpy as np
 
 from weft.gen.compiler.constants import ParameterSets, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
+from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.columns import merged, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
 from weft.gen.compiler.lower.grouped import Strip, all_channels, first_channels, grouped_strips, separate
@@ -109,12 +110,20 @@ def parts_of(alone: bool) -> int:
     return 4 if alone else 1
 
 
-def tiles_of(first: int, last: int, width: int, config: Config, parts: int) -> list[Tile]:
+def tiles_of(first: int, last: int, width: int, config: Config, parts: int, *, blocks: bool = False) -> list[Tile]:
     """Cut rows first .. last of `width` pixels into tiles that fit an accumulator slot, whole rows if they fit; at least so many `parts`
-    if they are long enough to hide a weight tile's loading."""
+    if they are long enough to hide a weight tile's loading. With `blocks`, where tiles cost as if their pixels were a multiple of R, as
+    many rows as cost the least."""
     most = min(config.accumulator_lines // 2, max((last - first + 1) * width // parts, 2 * config.lanes))
     columns = balanced(width, most)
     rows = balanced(last - first + 1, max(1, most // columns))
+    if blocks and columns == width:
+        height, usual = last - first + 1, rows
+
+        def cost(rows: int) -> tuple[int, int]:
+            whole, rest = divmod(height, rows)
+            return whole * lines_for(rows * width, config.lanes) + lines_for(rest * width, config.lanes), abs(rows - usual)
+        rows = min(range(1, min(height, config.accumulator_lines // 2 // width) + 1), key=cost)
     return [Tile(y, x, min(rows, last + 1 - y), min(columns, width - x))
             for y in range(first, last + 1, rows) for x in range(0, width, columns)]
 
@@ -135,8 +144,9 @@ class ConvLowering:
             self.limit = min(self.limit, FIRST_FOLDS * self.lanes)
         self.pieces = _pieces(node, self.lanes, self.limit)
         self.start = first_channels(node, self.lanes)
+        self.stationary = context.stationary
         self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config,
-                              parts_of(band.alone))
+                              parts_of(band.alone), blocks=self.stationary and band.packed is None)
         self.place = Place()  # of the first group's parameter set
 
     def steps(self) -> Iterator[Step]:
@@ -213,7 +223,7 @@ class ConvLowering:
         last = y + (tile.rows - 1) * node.stride[0] + (piece.rows - 1) * node.dilation[0]
         self.emitter.matmul(
             activation=source.address(y, x) + piece.offset + self.start[group], weight_line=line, accumulator=slot,
-            accumulate=accumulate,
+            accumulate=accumulate, stationary=self.stationary,
             x=(tile.columns, node.stride[1] * source.pitch if tile.columns > 1 else 0),
             y=(tile.rows, node.stride[0] * source.row_bytes if tile.rows > 1 else 0),
             inner=(piece.across, piece.stride if piece.across > 1 else 0),

@@ -115,7 +115,7 @@ class PackedLowering(ConvLowering):
         number, run = self.tiles.index(tile), self.packing.run
         self.emitter.matmul(
             activation=self.lines[number] * self.emitter.line_bytes + piece.offset, weight_line=line, accumulator=slot,
-            accumulate=accumulate,
+            accumulate=accumulate, stationary=self.stationary,
             x=(tile.columns, self.packing.rows(tile) * run if tile.columns > 1 else 0),
             y=(tile.rows, self.packing.stride * run if tile.rows > 1 else 0),
             inner=(piece.across, piece.stride if piece.across > 1 else 0), outer=(1, 0), reads=[self._region(number)])

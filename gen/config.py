@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from weft.gen.errors import WeftError, nearest
-from weft.gen.formats.element import ELEMENTS, Element
 from weft.gen.formats.operand import OPERANDS, OperandPair
+from weft.gen.formats.results import RESULTS, SCALE_RULES, ResultRows
 from weft.gen.formats.tiling import PACKINGS, WINDOW, Tiling
 
 FOLDS_IN_PLACE = 8  # weight tiles whose products an element adds up before the sum leaves it, where sums are stationary
@@ -56,7 +56,10 @@ class Array:
     weights: str = _option("", "operand format of weights (empty: that of activations)", choices=("", *OPERANDS), extra=True)
     packing: int = _option(1, "products of a processing element in a cycle, for elements of 4 bits or fewer", choices=tuple(PACKINGS),
                            extra=True)
-    result: str = _option("fp32", "what exact sums of number formats are rounded to", choices=("fp32", "bf16"), extra=True)
+    result: str = _option("fp32", "what exact sums of number formats are rounded to; formats with block scales by way of fp32",
+                          choices=tuple(RESULTS), extra=True)
+    scale_rule: str = _option("floor", "shared power of two of a block of results: that of its largest magnitude, so that the largest "
+                              "may saturate, or the least with which nothing does", choices=SCALE_RULES, extra=True)
     product_register: bool = _option(
         False, "a register between multiplier and adder of each processing element: one more cycle, and on FPGAs a whole DSP block",
         choices=(False, True), extra=True)
@@ -206,9 +209,9 @@ class Config:
                       self.array.packing)
 
     @property
-    def result(self) -> Element:
-        """What sums of number formats are rounded to."""
-        return ELEMENTS[self.array.result]
+    def results(self) -> ResultRows:
+        """What sums of number formats are rounded to, and how that lies in memory."""
+        return ResultRows(RESULTS[self.array.result], self.tiling.width)
 
     @property
     def results_per_cycle(self) -> int:

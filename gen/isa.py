@@ -342,15 +342,28 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
        "products. Elements of a row of A follow each other as bits without gaps, and its scales as bytes. A vector of D elements is "
        "read as as many whole lines, from any byte, as it needs at least, a row's scales for a tile as one line.",
        option=_FORMATS),
+    Instruction("ROUND_SHAPE", 0x49, Unit.VECTOR, False, (
+        Field("rows", 12, "rows of results", low=1),
+        Field("stride", 20, "bytes between the elements of two rows", signed=True),
+        Field("scale_stride", 16, "bytes between the block scales of two rows", signed=True),
+        Field("position", 10, "that of the GEMMs"),
+        Field("factor", 32, "scale of the tensor, a positive normal fp32; without effect on results that have none",
+              low=0x0080_0000, high=0x7F7F_FFFF),
+    ), "Shape of the next ROUNDs.", option=_FORMATS),
     Instruction("ROUND", 0x48, Unit.VECTOR, True, (
         Field("accumulator", 14, "first accumulator line"),
-        Field("rows", 12, "lines", low=1),
-        Field("destination", 20, "byte address of the first line's results"),
-        Field("stride", 20, "bytes between two lines' results", signed=True),
-        Field("position", 10, "that of the GEMMs"),
-        Field("flags", 1, "1: write no codes, but a byte for each accumulator: bit 0: a term did not fit the window; bit 1: one lost bits"),
-    ), "Round each accumulator of each line once to the configuration's result format, to nearest even, and write the codes of a line "
-       "one after the other, R / 4 at a time. An accumulator that saw NaN, or infinities of both signs, becomes NaN; one infinity stays.",
+        Field("destination", 20, "byte address of the first row's elements"),
+        Field("scales", 20, "byte address of the first row's block scales; without effect if results have none"),
+        Field("flags", 1, "1: write no results, but a byte for each accumulator: bit 0: a term did not fit the window; bit 1: one lost "
+                          "bits"),
+    ), "Round the accumulators of each row once to nearest even and write the codes of a row one after the other as bits without gaps. "
+       "An accumulator that saw NaN, or infinities of both signs, becomes NaN; one infinity stays. A row is an accumulator line; "
+       "where results have blocks of more than N columns, it is F = block / N lines: row r lies in the lines accumulator + f * rows + r. "
+       "Results with block scales are made of what was rounded to fp32, subnormal numbers counting as zero. E8M0 scale: power of two "
+       "of the largest magnitude (with scale_rule up the least with which nothing saturates) over that of the largest element, its "
+       "exponent clamped to -127 .. 127. UE4M3 scale: largest magnitude / (6 * factor) to nearest even; elements are divided by the "
+       "rounded scale times factor. Elements to nearest even, saturated. A block with NaN or an infinity has the scale NaN and codes 0. "
+       "Accumulators are read R / 4 at a time.",
        option=_FORMATS),
 )
 

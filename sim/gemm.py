@@ -14,6 +14,7 @@ from weft.sim.check import GoldenDevice, Mismatch, difference
 from weft.sim.device import Device, RtlDevice, RunResult, WindowSpec
 from weft.sim.execute import DeviceFailure, DramTiming
 from weft.sim.simulator import Simulator
+from weft.verif.golden.format_matrix import in_blocks
 from weft.verif.golden.formats.blocks import Matrix, quantise
 from weft.verif.golden.formats.gemm import Product, gemm, in_window, lowest_position
 
@@ -24,10 +25,11 @@ HANG_MINIMUM = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class GemmRun:
-    """One product. `codes`: results [m, n]. `mismatches`: against the golden machine, and results against `Product`."""
+    """One product. `results`: codes [m, n] and scales as `Gemm.unpack_results` gives them. `golden`: sums rounded as the configuration's
+    results are, or where these have block scales to fp32. `mismatches`: against the golden machine, and against the golden arithmetic."""
 
     plan: Gemm
-    codes: NDArray[np.integer]
+    results: tuple[NDArray[np.int64], NDArray[np.int64] | None]
     golden: Product
     cycles: int
     counters: dict[str, int]
@@ -64,7 +66,9 @@ def multiply(config: Config, a: Matrix, b: Matrix, timing: DramTiming | None = N
     timing, t = timing or DramTiming(), config.tiling
     plan = Gemm.plan(config, len(a.codes), a.k, len(b.codes))
     position = lowest_position(a, b, WINDOW, t.part) if in_window(t.operands, WINDOW, t.part) else 0
-    words = plan.program(position)
+    product = gemm(a, b, target=config.results.rounded, position=position, part=t.part)
+    expected, factor = golden_results(config, product)
+    words = plan.program(position, int(factor.view(np.uint32)[0, 0]))
     windows = [WindowSpec(size, *PERMISSIONS[index]) for index, size in enumerate(plan.window_bytes)]
     contents = (b"".join(word.to_bytes(WORD_BYTES, "little") for word in words),
                 plan.pack_weights(b.codes.T, None if b.scales is None else b.scales.T), plan.pack_activations(a.codes, a.scales))
@@ -74,12 +78,24 @@ def multiply(config: Config, a: Matrix, b: Matrix, timing: DramTiming | None = N
         rtl = RtlDevice(own, windows, max_cycles=HANG_MINIMUM + CYCLES_PER_PRODUCT * plan.m * plan.k * plan.n)
         result = _run(rtl, contents, len(words), "RTL")
         _run(golden, contents, len(words), "golden machine")
-        mismatches = [difference(0, name, np.frombuffer(given, np.uint8), np.frombuffer(expected, np.uint8)) for name, given, expected in (
+        mismatches = [difference(0, name, np.frombuffer(given, np.uint8), np.frombuffer(wanted, np.uint8)) for name, given, wanted in (
             ("results", rtl.read_window(RESULTS), golden.read_window(RESULTS)), ("scratchpad", rtl.scratchpad(), golden.scratchpad()))]
-        codes, seconds = plan.unpack_results(rtl.read_window(RESULTS)), own.seconds
-    product = gemm(a, b, target=config.result, position=position, part=t.part)
-    mismatches.append(difference(0, "results against the golden arithmetic", codes, product.codes))
-    return GemmRun(plan, codes, product, result.counters["CYCLES"], result.counters, [each for each in mismatches if each], seconds)
+        results, seconds = plan.unpack_results(rtl.read_window(RESULTS)), own.seconds
+    for name, given, wanted in zip(("results", "scales of results"), results, expected, strict=True):
+        if given is not None and wanted is not None:
+            mismatches.append(difference(0, f"{name} against the golden arithmetic", given, wanted))
+    return GemmRun(plan, results, product, result.counters["CYCLES"], result.counters, [each for each in mismatches if each], seconds)
+
+
+def golden_results(config: Config, product: Product) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64] | None], NDArray[np.float32]]:
+    """Codes and scales of a product's results in the configuration's format, and the results' factor [1, 1]: with NVFP4 what makes the
+    largest scale the largest of its format."""
+    kept = config.results
+    if not kept.blocked:
+        return (product.codes, None), np.ones((1, 1), np.float32)
+    factor = quantise(kept.operand, product.values()).factor
+    found = in_blocks(config, product.codes, factor)
+    return (found.codes[:, :product.codes.shape[1]], found.scales), factor
 
 
 def _run(device: Device, contents: tuple[bytes, ...], length: int, who: str) -> RunResult:

@@ -23,7 +23,7 @@ def arrangement(config: Config) -> Arrangement:
 
 def result_members(config: Config) -> dict[str, Member]:
     """Those of `FormatUnit` through which results are read, as the unit has them."""
-    unit = members(arrangement(config), config.result, lines=config.accumulator_lines, results=config.results_per_cycle)
+    unit = members(arrangement(config), config.results.rounded, lines=config.accumulator_lines, results=config.results_per_cycle)
     return {name: unit[name] for name in RESULTS}
 
 
@@ -54,7 +54,7 @@ class FormatMatrixUnit(wiring.Component):
         del platform
         m, config, t = Module(), self._config, self._config.tiling
         m.submodules.unit = unit = FormatUnit(
-            arrangement(config), config.result, lines=config.accumulator_lines, results=config.results_per_cycle)
+            arrangement(config), config.results.rounded, lines=config.accumulator_lines, results=config.results_per_cycle)
         m.submodules.loader = loader = TileLoader(config)
         m.submodules.sequencer = sequencer = VectorSequencer(config)
         connect(m, flipped(self.weights), loader.read)

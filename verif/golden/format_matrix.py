@@ -7,7 +7,8 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause
 from weft.verif.golden.faults import raise_first
-from weft.verif.golden.formats.blocks import Matrix
+from weft.verif.golden.formats.blocks import Float32, Matrix, ScaleRule, quantise
+from weft.verif.golden.formats.element import Codes, decode
 from weft.verif.golden.formats.gemm import WINDOW, Sums, in_window, sums
 from weft.verif.golden.formats.packing import pack, unpack
 from weft.verif.golden.memory import ACCUMULATOR, SCRATCHPAD, Access, Addresses, Effect, Memory, first_beyond
@@ -43,27 +44,62 @@ def gemm(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Effec
     return Effect(accesses, {"MATRIX_VECTORS": elements.size, "WEIGHT_TILES": len(tile)})
 
 
-def round_lines(memory: Memory, values: dict[str, int]) -> Effect:
-    """Perform one ROUND. Raises `Trap`: part by part the accumulator line, then the destination."""
-    config, t, target = memory.config, memory.config.tiling, memory.config.result
-    row, count = np.arange(values["rows"]), config.results_per_cycle
-    size = count * (1 if values["flags"] else target.bits // 8)
-    parts = np.arange(t.width // count)
-    starts = ((values["destination"] + row[:, None] * values["stride"]) % MODULUS + parts * size) % MODULUS
-    lines, faults = values["accumulator"] + row, []
-    if (line := first_beyond(lines, 1, config.accumulator_lines)) is not None:
-        faults.append(((line, 0, 0), Cause.ACCUMULATOR, int(lines[line])))
-    if (index := first_beyond(starts.ravel(), size, config.scratchpad_bytes)) is not None:
-        faults.append(((*divmod(index, len(parts)), 1), Cause.SCRATCHPAD, int(starts.ravel()[index])))
+def round_lines(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Effect:
+    """Perform one ROUND with the fields of ROUND_SHAPE and ROUND.
+
+    Raises `Trap`: row by row and part by part the accumulator line, then where the part, or its block, and then the block's scale goes.
+    """
+    config, kept, flags = memory.config, memory.config.results, bool(values["flags"])
+    count, rows = config.results_per_cycle, np.arange(shape["rows"])
+    lines = values["accumulator"] + np.arange(kept.folds) * shape["rows"] + rows[:, None]  # [rows, folds]
+    parts = np.arange(kept.width // count)  # of a row
+    piece = 1 if not kept.blocked or flags else kept.operand.block // count  # parts that go to memory together
+    size = count if flags else piece * count * kept.operand.element.bits // 8
+    starts = (values["destination"] + rows[:, None] * shape["stride"]) % MODULUS + parts[::piece] // piece * size
+    scales = (values["scales"] + rows[:, None] * shape["scale_stride"]) % MODULUS + np.arange(0 if flags else kept.row_scales)
+    starts, scales = starts % MODULUS, scales % MODULUS
+    faults = []
+    if (index := first_beyond(lines.ravel(), 1, config.accumulator_lines)) is not None:
+        row, fold = divmod(index, kept.folds)
+        faults.append(((row, fold * len(parts) // kept.folds, 0), Cause.ACCUMULATOR, int(lines[row, fold])))
+    for kind, places, length in ((1, starts, size), (2, scales, 1)):
+        if (index := first_beyond(places.ravel(), length, config.scratchpad_bytes)) is not None:
+            row, number = divmod(index, places.shape[1])
+            faults.append(((row, number * piece, kind), Cause.SCRATCHPAD, int(places[row, number])))
     raise_first(faults)
-    found = (memory.sums or empty(config)).rows(lines)
-    unit = t.operands.lsb_exponent + (values["position"] if in_window(t.operands, WINDOW, t.part) else 0)
-    flags: NDArray[np.uint8] = (found.overflow * 1 + found.underflow * 2).astype(np.uint8)
-    data = flags if values["flags"] else pack(target, found.rounded(target, unit))
-    for code_bytes, start in zip(data.reshape(-1, size), starts.ravel(), strict=True):
-        memory.scratchpad[start:start + size] = code_bytes
-    accesses = [Access(ACCUMULATOR, lines, 1, write=False), Access(SCRATCHPAD, starts.ravel(), size, write=True)]
-    return Effect(accesses, {"VECTOR_ITERATIONS": starts.size})
+    found = (memory.sums or empty(config)).rows(lines.ravel())
+    if flags:
+        noted: NDArray[np.uint8] = (found.overflow * 1 + found.underflow * 2).astype(np.uint8)
+        elements, own = noted, None
+    else:
+        elements, own = _results(config, shape, found)
+    for place, data in ((starts, elements), (scales, own)):
+        if data is not None:
+            for code_bytes, start in zip(data.reshape(place.size, -1), place.ravel(), strict=True):
+                memory.scratchpad[start:start + len(code_bytes)] = code_bytes
+    accesses = [Access(ACCUMULATOR, lines.ravel(), 1, write=False), Access(SCRATCHPAD, starts.ravel(), size, write=True)]
+    if scales.size:
+        accesses.append(Access(SCRATCHPAD, scales.ravel(), 1, write=True))
+    return Effect(accesses, {"VECTOR_ITERATIONS": len(rows) * len(parts)})
+
+
+def _results(config: Config, shape: dict[str, int], found: Sums) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """Bytes of the elements and of the scales of accumulators."""
+    t, kept = config.tiling, config.results
+    unit = t.operands.lsb_exponent + (shape["position"] if in_window(t.operands, WINDOW, t.part) else 0)
+    codes = found.rounded(kept.rounded, unit).reshape(shape["rows"], kept.width)
+    if not kept.blocked:
+        return pack(kept.rounded, codes), None
+    factor = np.array([[shape["factor"]]], np.uint32).view(np.float32)
+    return in_blocks(config, codes, factor).pack()
+
+
+def in_blocks(config: Config, codes: Codes, factor: Float32) -> Matrix:
+    """Results that were rounded to fp32, in the configuration's format with block scales."""
+    kept, smallest = config.results, float(config.results.rounded.smallest_normal)
+    values = decode(kept.rounded, codes)
+    values = np.where(np.abs(values) < smallest, np.copysign(0.0, values), values)
+    return quantise(kept.operand, values, rule=ScaleRule[config.array.scale_rule.upper()], factor=factor)
 
 
 def empty(config: Config) -> Sums:

@@ -177,8 +177,6 @@ class _Run:
             strides = (configured("VECTOR_STRIDE_0"), configured("VECTOR_STRIDE_1"), configured("VECTOR_STRIDE_2"))
             setup = Setup(configured("VECTOR_LOOP"), strides, configured("VECTOR_SCALE"), configured("VECTOR_POST"))
             return vector(self.memory, setup, values)
-        if name == "ROUND":
-            return round_lines(self.memory, values)
         shape, perform = SHAPED[name]
         return perform(self.memory, configured(shape), values)
 
@@ -201,4 +199,5 @@ class _Stop(Exception):
 
 SHAPED: dict[str, tuple[str, Callable[[Memory, dict[str, int], dict[str, int]], Effect]]] = {
     "LOAD": ("LOAD_SHAPE", load), "STORE": ("STORE_SHAPE", store), "MATMUL": ("MATRIX_SHAPE", matmul),
-    "DEPTHWISE": ("MATRIX_SHAPE", depthwise), "MATMUL_OS": ("MATRIX_SHAPE", matmul_os), "GEMM": ("GEMM_SHAPE", gemm)}
+    "DEPTHWISE": ("MATRIX_SHAPE", depthwise), "MATMUL_OS": ("MATRIX_SHAPE", matmul_os), "GEMM": ("GEMM_SHAPE", gemm),
+    "ROUND": ("ROUND_SHAPE", round_lines)}

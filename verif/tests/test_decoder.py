@@ -10,7 +10,7 @@ from weft.gen.config import Array, Config
 from weft.gen.isa import INSTRUCTIONS, WORD_BITS, Cause
 from weft.hdl.control.decode import Decoder
 
-FORMATS = {"GEMM_SHAPE", "GEMM", "ROUND"}
+FORMATS = {"GEMM_SHAPE", "GEMM", "ROUND_SHAPE", "ROUND"}
 LAYERS = {"MATRIX_SHAPE", "MATMUL", "DEPTHWISE", "MATMUL_OS", "VECTOR_LOOP", "VECTOR_STRIDE", "VECTOR_SCALE", "VECTOR_POST", "VECTOR"}
 
 

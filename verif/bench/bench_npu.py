@@ -87,11 +87,14 @@ CRAMPED = Config(
 
 
 DEPTHWISE = dataclasses.replace(CRAMPED, name="depthwise", array=Array(rows=8, columns=8, depthwise=True), axi=Axi(data_bits=64))
+OUTPUT = dataclasses.replace(CRAMPED, name="output", array=Array(rows=4, columns=4, dataflow="output_stationary"))
+BOTH = dataclasses.replace(DEPTHWISE, name="both", array=Array(rows=8, columns=8, depthwise=True, dataflow="both", product_register=True))
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize(("config", "programs"), [
     (Config.load(CONFIGS / "tiny4.toml"), 24), (Config.load(CONFIGS / "edge8.toml"), 12), (CRAMPED, 12), (DEPTHWISE, 12),
+    (OUTPUT, 12), (BOTH, 12),
 ], ids=lambda value: getattr(value, "name", ""))
 def test_npu(config, programs):
     parameters = {"name": config.name, "options": config.canonical(), "programs": programs}

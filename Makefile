@@ -13,7 +13,7 @@ JOBS    ?= 2
 READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo setup doctor sim verilog bitstream boards test networks random lint bench docs clean help
+.PHONY: demo setup doctor sim verilog bitstream boards test networks random formats lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
 	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
@@ -49,6 +49,9 @@ networks: $(READY)   ## the networks of the tests on all of their inputs; long
 
 random: $(READY)   ## 1,000 random operators and 200 random graphs on the RTL against tflite-micro and onnxruntime; long
 	$(BIN)/python -m weft.verif.random_files.run $(ARGS)
+
+formats: $(READY)   ## products of random shapes in all number formats on arrays of 4, 8, 16 and 32 rows; long
+	$(BIN)/pytest verif/bench/bench_format_gemm.py --all-formats -n $(JOBS) $(ARGS)
 
 lint: $(READY)   ## ruff and mypy
 	$(BIN)/ruff check .

@@ -51,8 +51,8 @@ class Array:
                            low=4, high=64, power=True)
     dataflow: str = _option("weight_stationary", "what stays in the array: the weights, the sums, or either, as each instruction says",
                             choices=("weight_stationary", "output_stationary", "both"))
-    operand: str = _option("int8", "operand format of activations, and of weights unless `weights` names another; anything but int8 "
-                           "for both makes a machine for products of matrices in these formats", choices=tuple(OPERANDS))
+    operand: str = _option("int8", "operand format of activations, and of weights unless `weights` names one; anything but int8, or any "
+                           "`weights`, makes a machine for products of matrices in these formats", choices=tuple(OPERANDS))
     weights: str = _option("", "operand format of weights (empty: that of activations)", choices=("", *OPERANDS), extra=True)
     packing: int = _option(1, "products of a processing element in a cycle, for elements of 4 bits or fewer", choices=tuple(PACKINGS),
                            extra=True)
@@ -74,7 +74,7 @@ class Array:
     @property
     def formats(self) -> bool:
         """Products of matrices in number formats: GEMM and ROUND instead of the instructions for int8 layers."""
-        return self.operand_names != ("int8", "int8")
+        return self.operand != "int8" or self.weights != ""
 
     @property
     def integers(self) -> bool:

@@ -13,19 +13,22 @@ from weft.gen.errors import WeftError, nearest
 Area = Annotated[bool, typer.Option("--area", help="Synthesise a processing element of each for an FPGA without DSP blocks; minutes.")]
 Liberty = Annotated[Path | None, typer.Option(metavar="FILE", help="Map to these standard cells too, a .lib file; implies --area.")]
 Only = Annotated[list[str] | None, typer.Option(metavar="NAME", help="With --area: this element format alone; may be repeated.")]
-Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="With --area: write a plot, an .svg file.")]
+Data = Annotated[bool, typer.Option("--data", help="Measure the error on layers of a language model, from $WEFT_MODELS, $WEFT_DATA.")]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="With --area or --data: write a plot of them, an .svg file.")]
 
 
-def formats(area: Area = False, liberty: Liberty = None, only: Only = None, plot: Plot = None, as_json: arguments.Json = False) -> None:
-    """Show the number formats: bits, range, exact widths, and what a processing element costs."""
+def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data: Data = False, plot: Plot = None,
+            as_json: arguments.Json = False) -> None:
+    """Show the number formats: bits, range, exact widths, what they do to real data, and what a processing element costs."""
     from weft.fpga import format_page  # noqa: PLC0415
     from weft.fpga.formats import Cost, costs  # noqa: PLC0415
     from weft.gen.formats.pair import PAIRS  # noqa: PLC0415
+    from weft.sim import format_error  # noqa: PLC0415
     from weft.sim.output import check_writable  # noqa: PLC0415
 
     measure = area or liberty is not None
-    if (only or plot) and not measure:
-        raise WeftError("--only and --plot without --area", where="weft formats", why="they concern what --area measures", fix="add --area")
+    if (only or (plot and not data)) and not measure:
+        raise WeftError("--only or --plot without --area", where="weft formats", why="they concern what --area measures", fix="add --area")
     names = [each.name for each in PAIRS]
     for name in only or ():
         if name not in names:
@@ -34,13 +37,17 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, plot
     if plot:
         check_writable(plot.parent, "--plot")
     measured: list[Cost] = []
+    errors: dict[str, float] = {}
     if measure:
         with Progress(silent=as_json) as progress:
             measured = costs(liberty, progress, only or ())
-        if plot:
-            plot.write_text(format_page.plot(measured))
+    if data:
+        errors = format_error.errors()
+    if plot:
+        plot.write_text(format_page.plot(measured, errors))
     if as_json:
         emit({"formats": [dict(zip(format_page.FACTS, row, strict=True)) for row in format_page.facts()],
+              "errors": errors,
               "elements": [{"name": each.name, "luts": each.luts, "luts_small": each.luts_small, "registers": each.registers,
                             "sum_bits": each.sum_bits, "packing": each.packing, "area_um2": each.area, "delay_ns": each.delay,
                             "energy_pj": each.energy, "booth": dataclasses.asdict(each)["booth"]} for each in measured]})
@@ -48,7 +55,8 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, plot
     from rich.table import Table  # noqa: PLC0415
 
     console = tables()
-    for header, rows in ((format_page.FACTS, format_page.facts()), (format_page.FIGURES, format_page.figures(measured))):
+    for header, rows in ((format_page.FACTS, format_page.facts()), (format_page.ERRORS, format_page.data_rows(errors)),
+                         (format_page.FIGURES, format_page.figures(measured))):
         if not rows:
             continue
         table = Table(box=None, pad_edge=False, header_style="bold")

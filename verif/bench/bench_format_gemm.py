@@ -3,6 +3,7 @@
 Every size of array gets the same matrices and must give the same bits; tiles of a sum come in random order.
 """
 
+import os
 import random
 
 import cocotb
@@ -18,7 +19,9 @@ from weft.hdl.formats.unit import FormatUnit
 from weft.verif.bench import runner
 from weft.verif.bench.format_gemm import LINES, Driver, draw, exact, rounded
 
-SHAPES = [(1, 1, 1), (5, 33, 7), (13, 100, 21), (70, 47, 18)]  # M, K, N: of nothing a multiple
+CHANCE = random.Random(os.environ.get(runner.SEED, "1"))
+SHAPES = [(1, 1, 1), (5, 33, 7), (13, 100, 21), (70, 47, 18),  # M, K, N: of nothing a multiple
+          *((CHANCE.randint(1, 40), CHANCE.randint(1, 120), CHANCE.randint(1, 40)) for _ in range(2))]
 SAME = [(name, name) for name in OPERANDS]
 MIXED = [("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"), ("int8", "mxfp4")]
 
@@ -71,7 +74,8 @@ async def throughput(dut) -> None:
 def run(names, rows: int, columns: int, packing: int = 1, target: str = "fp32", shapes=SHAPES) -> None:
     parameters = (list(names), rows, columns, packing)
     runner.run(FormatUnit(arrangement(*parameters), ELEMENTS[target], lines=LINES), f"format_unit_{rows}x{columns}",
-               "weft.verif.bench.bench_format_gemm", parameters={"arrangement": parameters, "target": target, "shapes": shapes})
+               "weft.verif.bench.bench_format_gemm", parameters={"arrangement": parameters, "target": target, "shapes": shapes},
+               quick=rows * columns > 64)
 
 
 FEW = [  # what differs in the hardware: exact sums, wide ones, windows, both kinds of scales, flags, one-sided scales, segments, packing

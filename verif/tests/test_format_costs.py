@@ -8,9 +8,11 @@ from weft.fpga import format_page, formats
 from weft.gen.cli import main
 from weft.gen.formats.operand import OPERANDS
 from weft.gen.formats.pair import PAIRS, pair
-from weft.sim.docs_page import ROOT, third_party
+from weft.sim import docs_page, format_error
+from weft.sim.docs_page import ROOT
+from weft.verif.tests import third_party
 
-LIBRARY = third_party("WEFT_LIBERTY", "liberty", format_page.CELLS)
+LIBRARY = docs_page.third_party("WEFT_LIBERTY", "liberty", format_page.CELLS)
 MADE_UP = [formats.Cost(pair("int8"), 1, 20, 400, 150, 44, (True, True), 6000.0, 3.0),
            formats.Cost(pair("e2m1"), 4, 14, 300, 200, 70, (False, False), 9000.0, 2.5),
            formats.Cost(pair("e2m1"), 1, 13, 76, 41, 25, (False, False))]
@@ -41,8 +43,9 @@ def test_rows_and_plot():
     rows = format_page.figures(MADE_UP)
     assert rows[0][5:] == ("6000", "1.00", "3.00", "1.68", "256") and rows[1][5:] == ("9000", "1.50", "2.50", "0.63", "1024")
     assert rows[2][5:] == ("", "", "", "", "256")
-    text = format_page.plot(MADE_UP)
+    text = format_page.plot(MADE_UP, {"int8": 0.01, "mxfp4": 0.15})
     assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg"') and "e2m1, 4 in one" in text and text.count('class="luts"') == 3
+    assert text.count('class="error"') == 2 and "mxfp4, 4.25 bits" in text
 
 
 def test_page_is_what_the_code_writes():
@@ -52,8 +55,21 @@ def test_page_is_what_the_code_writes():
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
     measured = {line[0]: dict(zip(format_page.FIGURES, line, strict=True)) for line in lines if len(line) == len(format_page.FIGURES)}
     assert measured.keys() >= {each.name for each in PAIRS}
+    large = {line[0]: dict(zip(format_page.PRODUCTS, line, strict=True)) for line in lines if len(line) == len(format_page.PRODUCTS)}
+    rate = {name: float(large[name]["products a cycle"]) for name in ("edge16", "mxfp4")}
+    assert rate["mxfp4"] >= 3.5 * rate["edge16"] and float(large["mxfp4"]["of int8, each operand once"]) <= 0.56
     fp4, int8 = measured["e2m1"], measured["int8"]
     assert int(fp4["LUTs"]) <= 0.2 * int(int8["LUTs"]) and float(fp4["of int8"]) <= 0.57
+
+
+def test_errors_on_real_data_are_those_of_the_page():
+    third_party.model(format_error.MODEL)  # skips where there is none
+    third_party.data_path(format_error.TEXT)
+    error = format_error.errors()
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in (ROOT / "docs" / "formats.md").read_text().splitlines()]
+    page = {line[0]: float(line[2]) for line in lines if len(line) == len(format_page.ERRORS) and line[0] in OPERANDS}
+    assert page == pytest.approx(error, rel=0.01, abs=1e-4)
+    assert error["bf16"] < error["int8"] < error["mxfp8_e4m3"] < error["nvfp4"] < error["mxfp4"] < error["int2"]
 
 
 @pytest.mark.integration

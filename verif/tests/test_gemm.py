@@ -1,5 +1,7 @@
 """Products of matrices in number formats: programs on the golden machine, and on the RTL."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -16,10 +18,10 @@ from weft.sim.device import RtlDevice, WindowSpec
 from weft.sim.docs_page import ROOT
 from weft.sim.gemm import PERMISSIONS, golden_results, multiply, random_matrices
 from weft.sim.simulator import Simulator
-from weft.verif.golden.formats.gemm import gemm, in_window, lowest_position
+from weft.verif.golden.formats.gemm import Product, gemm, in_window, lowest_position
 
 MIXED = [("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"), ("int8", "mxfp4"), ("mxint8", "int4")]
-PAIRS = [*((name, name) for name in OPERANDS if name != "int8"), *MIXED]
+PAIRS = [*((name, name) for name in OPERANDS), *MIXED]
 
 
 def config(rows: int, activations: str, weights: str = "", packing: int = 1, *, kib: int = 16, result: str = "fp32",
@@ -29,7 +31,7 @@ def config(rows: int, activations: str, weights: str = "", packing: int = 1, *, 
                   accumulator=Accumulator(kib=max(1, rows * rows * packing // 8)), axi=Axi(data_bits=8 * rows))
 
 
-def on_the_golden_machine(machine: Config, shape: tuple[int, int, int], seed: int = 1) -> Gemm:
+def on_the_golden_machine(machine: Config, shape: tuple[int, int, int], seed: int = 1) -> tuple[Gemm, Product]:
     """Program and packed operands, strictly, against the arithmetic alone."""
     t, (a, b) = machine.tiling, random_matrices(machine, *shape, seed)
     plan = Gemm.plan(machine, *shape)
@@ -48,13 +50,20 @@ def on_the_golden_machine(machine: Config, shape: tuple[int, int, int], seed: in
     found, found_scales = plan.unpack_results(device.read_window(RESULTS))
     assert (found == codes).all()
     assert (found_scales is None) == (scales is None) and (scales is None or (found_scales == scales).all())
-    return plan
+    return plan, product
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-@pytest.mark.parametrize("rows", [4, 16])
-def test_every_format(pair, rows):
-    on_the_golden_machine(config(rows, *pair, kib=32), (5, 77, 19))
+def test_every_format_gives_the_same_bits_on_every_size(pair):
+    """Random shapes; other sizes of array and scratchpad are other tilings. Where a term lost bits below the window, by the place at
+    which it did, results may differ in their last bit: those are left out, and there are few."""
+    chance = random.Random("-".join(pair))
+    shape = chance.randint(1, 12), chance.randint(20, 150), chance.randint(1, 70)
+    products = [on_the_golden_machine(config(rows, *pair, kib=kib), shape)[1] for rows, kib in ((4, 4), (8, 16), (16, 32), (32, 64))]
+    exact = ~np.any([product.underflow for product in products], axis=0)
+    assert exact.mean() > 0.9
+    for product in products[1:]:
+        assert (product.codes == products[0].codes)[exact].all()
 
 
 @pytest.mark.parametrize("packing", [2, 4])
@@ -89,7 +98,7 @@ def test_results_in_blocks_that_are_not_numbers():
 ], ids=str)
 def test_products_that_do_not_fit_at_once(options, shape, expected):
     options = {"rows": 4, **options}
-    plan = on_the_golden_machine(config(options.pop("rows"), "mxfp4", **options), shape)
+    plan, _ = on_the_golden_machine(config(options.pop("rows"), "mxfp4", **options), shape)
     assert (plan.bands, plan.passes, plan.chunks) == expected
 
 

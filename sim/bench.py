@@ -25,7 +25,6 @@ from weft.sim.runner import Options, simulate
 
 TABLE = ROOT / "docs" / "cycles.md"
 CONFIGS = ("mini4", "tiny4", "edge8", "edge16", "edge32")
-PAIR = ("edge8", "edge16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,6 @@ class Network:
     own: bool = False
     ideal16: int | None = None
     made: str = ""
-    configs: tuple[str, ...] = CONFIGS
 
     @property
     def name(self) -> str:
@@ -51,9 +49,9 @@ NETWORKS = (
     Network("mlperf_tiny_ad.tflite", "ad_196.npz", ideal16=48_870),
     Network("mnist8_qop_u8s8.onnx", "mnist_digits28.npz"),
     Network("tflm_hello_world.tflite", ""),
-    Network("mlperf_tiny_kws.tflite", "kws_1000.npz", ideal16=56_698, configs=PAIR),
-    Network("mlperf_tiny_vww.tflite", "vww_9.npz", ideal16=210_567, configs=PAIR),
-    Network("nngen_example.tflite", "nngen_inputs.npz", made="examples/nngen/make_network.py", configs=PAIR),
+    Network("mlperf_tiny_kws.tflite", "kws_1000.npz", ideal16=56_698),
+    Network("mlperf_tiny_vww.tflite", "vww_9.npz", ideal16=210_567),
+    Network("nngen_example.tflite", "nngen_inputs.npz", made="examples/nngen/make_network.py"),
 )
 
 HEADER = """# Cycles
@@ -113,7 +111,7 @@ def committed() -> dict[tuple[str, str], str]:
 def measure(console: Console, only: str, config: str, kept: dict[tuple[str, str], str]) -> Iterable[str]:
     """Rows of the table, as they are measured; those of other networks than `only` and configurations than `config` stay as they are."""
     for network in NETWORKS:
-        for name in network.configs:
+        for name in CONFIGS:
             if (only and network.name != only) or (config and name != config):
                 yield kept[network.name, name]
                 continue

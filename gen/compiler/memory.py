@@ -99,7 +99,7 @@ class AccumulatorSlots:
     One tile a bank: the matrix unit has priority in the bank it writes, so a tile that it started two ahead of the vector unit
     would lock the vector unit out of its own (measured: resnet8 takes 5 % longer with two tiles a bank). Short tiles are another matter:
     there the vector unit is done with a tile before the matrix unit comes back to its bank, and what counts is that neither waits for the
-    other's start and end. So they take halves of a bank.
+    other's start and end. So they take halves of a bank. Where columns share lanes the vector unit is done in time only with the shortest.
     """
 
     BANKS = 2
@@ -107,6 +107,7 @@ class AccumulatorSlots:
     def __init__(self, config: Config) -> None:
         self.lines = config.accumulator_lines // self.BANKS
         self._total = config.accumulator_lines
+        self._short = self.lines // (2 if config.vector.columns_per_lane == 1 else 4)  # lines of a tile that shares a bank
         self._bank, self._half, self._place = 1, [0] * self.BANKS, 0  # the bank that was given last; the half of each that is next
 
     def next(self) -> int:
@@ -115,8 +116,8 @@ class AccumulatorSlots:
         return self._bank * self.lines
 
     def short(self, lines: int) -> int | None:
-        """First line of the next slot of half a bank, or None if `lines` do not fit it."""
-        if lines > self.lines // 2:
+        """First line of the next slot of half a bank, or None for a tile of `lines` lines that had better have a whole bank."""
+        if lines > self._short:
             return None
         first = self.next() + self._half[self._bank] * (self.lines // 2)
         self._half[self._bank] ^= 1

@@ -58,10 +58,11 @@ lint: $(READY)   ## ruff and mypy
 	@mkdir -p build/types/weft && for d in hdl gen verif sim fpga; do ln -sfn ../../../$$d build/types/weft/$$d; done
 	MYPYPATH=build/types $(BIN)/mypy -p weft.gen -p weft.sim -p weft.verif.golden -p weft.fpga
 
-bench: $(READY)   ## measure cycles, simulator speed and arrays and number formats on an FPGA; rewrites docs/{cycles,dataflow,array,formats}.md
+bench: $(READY)   ## measure cycles, simulator speed and arrays and number formats on an FPGA; rewrites docs/{cycles,dataflow,estimates,array,formats}.md
 	$(BIN)/python -m weft.sim.bench $(ARGS)
 	$(BIN)/python -m weft.sim.speed
 	$(BIN)/python -m weft.sim.dataflows
+	$(BIN)/python -m weft.sim.estimates
 	$(BIN)/python -m weft.fpga.measure
 	$(BIN)/python -m weft.fpga.format_page
 

@@ -366,7 +366,7 @@ class Compilation:
             config=config, graph=self.whole, kept=self.kept, program=program, constants=constants,
             window_bytes=(program_bytes(len(program), config) + len(constants), placed_input.lines * size,
                           sum(placed.lines for placed in self.outputs) * size, self._dump_line * size),
-            layers=self._layers(estimate(instructions, config)),
+            layers=self._layers(estimate(instructions, program, config)),
             layer_of_pc=[emitted.layer for emitted in instructions], input=placed_input, outputs=self.outputs, tensors=tensors,
             memory_map=[(item.start, item.end, item.name, item.line, item.lines) for item in self.plan.buffers],
             ring=(ring.first, ring.lines), spilled=[name for name in self.plan.spilled if name not in self.plan.passing])

@@ -1,13 +1,17 @@
-"""Cycle estimates from the instructions: what each unit needs if nothing ever waits. Not measured; for tables and early looks."""
+"""Cycle estimates of layers from the program. Not measured; for tables and early looks."""
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from weft.gen import isa
 from weft.gen.compiler.builder import Emitted
+from weft.gen.compiler.timing import spans
 from weft.gen.config import Config
 from weft.gen.isa import Rounding, Unit
 
-VECTOR_OVERHEAD, MATRIX_OVERHEAD, SETUP = 21, 4, 1
+FINISH = 3  # from the last instruction's end to the interrupt
 
 # The sequential machine: what its microprogram takes, with a memory that answers after 64 cycles.
 DECODE = 690  # an instruction without what it does
@@ -19,18 +23,47 @@ PRODUCT, PRODUCT_FLOAT32 = 135, 160  # more for a lane that is multiplied
 Setup = dict[str, dict[str, int]]  # fields of the last instruction of each name
 
 
-def estimate(instructions: list[Emitted], config: Config) -> list[int]:
-    """Estimated cycles of each layer, index by layer: of the busiest unit, or of all together where they take turns."""
-    sequential = config.machine.organisation == "sequential"
-    cost = _sequential if sequential else _decoupled
+def estimate(instructions: list[Emitted], program: Sequence[int], config: Config) -> list[int]:
+    """Estimated cycles of each layer, index by layer: as `layer_ends` attributes them, or of the sequential machine all that its
+    instructions take. `program`: the instructions' words."""
     layers = max((emitted.layer for emitted in instructions), default=-1) + 1
-    busy = [dict.fromkeys(Unit, 0) for _ in range(layers)]
+    if config.machine.organisation == "sequential":
+        return _one_after_the_other(instructions, layers, config)
+    found = np.full((layers, len(Unit), 2), -1)
+    end = 0
+    for emitted, (first, last) in zip(instructions, spans(program, config), strict=True):
+        instruction = isa.BY_NAME[emitted.name]
+        end = max(end, last)
+        if instruction.runs and emitted.layer >= 0:
+            begun, ended = found[emitted.layer, instruction.unit]
+            found[emitted.layer, instruction.unit] = first if begun < 0 else min(begun, first), max(ended, last)
+    return np.diff(layer_ends(found, end + FINISH), prepend=0).tolist() if layers else []
+
+
+def layer_ends(worked: np.ndarray, cycles: int) -> list[int]:
+    """Cycle at which each layer gives way to the next, as the array sees it; the program takes `cycles`. `worked`: (layer, unit, 2) first
+    cycle and cycle after the last of a unit's work for a layer, -1 if none.
+
+    A layer with matrix work lasts until its last matrix cycle. A layer without lasts until its own end or until the array
+    starts on a later layer, whichever is first: what the array hides costs nothing. The last layer takes the rest.
+    """
+    ends: list[int] = []
+    for index, span in enumerate(worked):
+        later = worked[index + 1:, Unit.MATRIX, 0]
+        started = min(later[later >= 0], default=cycles)
+        end = span[Unit.MATRIX, 1] if span[Unit.MATRIX, 1] >= 0 else min(span[:, 1].max(), started)
+        ends.append(max(int(end), ends[-1] if ends else 0))
+    return [*ends[:-1], cycles]
+
+
+def _one_after_the_other(instructions: list[Emitted], layers: int, config: Config) -> list[int]:
+    cycles = [0] * layers
     setup: Setup = {}
     for emitted in instructions:
         setup[emitted.name] = emitted.values
         if emitted.layer >= 0:
-            busy[emitted.layer][Unit(isa.BY_NAME[emitted.name].unit)] += cost(emitted, setup, config)
-    return [(sum if sequential else max)(units.values()) for units in busy]
+            cycles[emitted.layer] += _sequential(emitted, setup, config)
+    return cycles
 
 
 def _folds(setup: Setup) -> tuple[int, int]:
@@ -41,25 +74,6 @@ def _folds(setup: Setup) -> tuple[int, int]:
 
 def _iterations(setup: Setup) -> int:
     return math.prod(setup["VECTOR_LOOP"][f"count_{level}"] for level in range(4))
-
-
-def _decoupled(emitted: Emitted, setup: Setup, config: Config) -> int:
-    """Cycles of its unit."""
-    match emitted.name:
-        case "MATMUL" | "DEPTHWISE":
-            folds, positions = _folds(setup)
-            return folds * max(positions, config.lanes + MATRIX_OVERHEAD)
-        case "MATMUL_OS":
-            folds, lanes = _folds(setup)[0], config.lanes
-            return folds * (lanes * -(-(emitted.values["last"] + 1) // lanes) + MATRIX_OVERHEAD)
-        case "VECTOR":
-            return _iterations(setup) * config.vector.columns_per_lane + VECTOR_OVERHEAD
-        case "LOAD":
-            shape = setup["LOAD_SHAPE"]
-            return shape["rows"] * (emitted.values["length"] + shape["pad_before"] + shape["pad_after"])
-        case "STORE":
-            return setup["STORE_SHAPE"]["rows"] * emitted.values["length"]
-    return SETUP if emitted.name.startswith("VECTOR") else 0
 
 
 def _sequential(emitted: Emitted, setup: Setup, config: Config) -> int:

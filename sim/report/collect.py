@@ -1,7 +1,7 @@
 """Builds the report, a plain dictionary, from what a simulation measured.
 
 Totals come from the hardware's counters; the split over layers comes from the profile (cycles) and from the program
-(bytes). Nothing is estimated.
+(bytes). Nothing is estimated, but for what is called so.
 """
 
 import dataclasses
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from weft.gen.compiler.estimate import layer_ends
 from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.graph import Conv, Graph
 from weft.gen.isa import State, Unit
@@ -64,7 +65,7 @@ def _beats(network: CompiledNetwork, result: SampleResult) -> tuple[int, int]:
 
 
 def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dict[str, Any]]:
-    """Every cycle belongs to one layer, see `_ends`, so cycles add up to the whole inference."""
+    """Every cycle belongs to one layer, see `layer_ends`, so cycles add up to the whole inference."""
     count = len(network.layers)
     owner = np.asarray(network.layer_of_pc)
     states = profile.layer_states(owner, count)
@@ -74,7 +75,7 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
     spans = np.where(spans >= 0, np.maximum(0, spans - (profile.cycles - cycles)), -1)
     traffic = layer_traffic(network.program, network.layer_of_pc, count, network.config)
     rows, begin = [], 0
-    for index, (layer, end) in enumerate(zip(network.layers, _ends(spans, cycles), strict=True)):
+    for index, (layer, end) in enumerate(zip(network.layers, layer_ends(spans, cycles), strict=True)):
         matrix = states[index, Unit.MATRIX]
         rows.append({
             "name": layer.name, "op": layer.op, "source": layer.source, "shape": list(layer.shape), "tile": layer.tile,
@@ -88,21 +89,6 @@ def _layers(network: CompiledNetwork, profile: Profile, cycles: int) -> list[dic
             "bytes": dataclasses.asdict(traffic[index])})
         begin = end
     return rows
-
-
-def _ends(spans: np.ndarray, cycles: int) -> list[int]:
-    """Cycle at which each layer gives way to the next, as the array sees it.
-
-    A layer with matrix work lasts until its last matrix cycle. A layer without lasts until its own end or until the array
-    starts on a later layer, whichever is first: what the array hides costs nothing. The last layer takes the rest.
-    """
-    ends: list[int] = []
-    for index, span in enumerate(spans):
-        later = spans[index + 1:, Unit.MATRIX, 0]
-        started = min(later[later >= 0], default=cycles)
-        end = span[Unit.MATRIX, 1] if span[Unit.MATRIX, 1] >= 0 else min(span[:, 1].max(), started)
-        ends.append(max(int(end), ends[-1] if ends else 0))
-    return [*ends[:-1], cycles]
 
 
 def _main_stall(matrix: np.ndarray, cycles: int) -> str:

@@ -165,7 +165,7 @@ class _Pass:
         filling = 0
         if word.name == "MATMUL_OS":
             folds, positions, filling = folds * -(-(word.values["last"] + 1) // lanes), lanes, lanes
-        start = max(start, self.weights, self.tile)
+        start = max(start, self.weights, self.tile - filling)  # the one before has begun to read
         begin = first = 0
         for fold in range(folds):
             self.weights = max(self.weights, start) + lanes
@@ -173,7 +173,7 @@ class _Pass:
             self.weights = max(self.weights, begin)
             begin, self.streamed = self.tile, self.tile + positions
             if not fold:
-                self.free[Unit.MATRIX] = max(start + 1, begin)
+                self.free[Unit.MATRIX] = max(start + 1, begin - filling)
                 first = begin
         bank = word.values["weight_line"] // self.config.bank_lines
         self.streams.append(Stream(first, self.streamed, bank, min(1.0, lanes / max(positions, lanes))))

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,8 +101,17 @@ class Gemm:
         return -(-self.k // (self.groups * self.config.tiling.group_depth))
 
     @property
+    def bundle(self) -> int:
+        """Spans beside each other whose elements fill whole lines, and leave together."""
+        return self.config.line_bytes // gcd(self.config.results.row_bytes, self.config.line_bytes)
+
+    @property
+    def bundles(self) -> int:
+        return -(-self.n // (self.config.results.width * self.bundle))
+
+    @property
     def spans(self) -> int:
-        return -(-self.n // self.config.results.width)
+        return self.bundles * self.bundle
 
     @property
     def bands(self) -> int:
@@ -155,8 +165,13 @@ class Gemm:
 
     @property
     def result_row_lines(self) -> int:
-        """Elements of a row of a ROUND."""
-        return self._lines(self.config.results.row_bytes)
+        """Elements of a row of a bundle."""
+        return self.bundle * self.config.results.row_bytes // self.config.line_bytes
+
+    @property
+    def result_lines(self) -> int:
+        """Of a buffer of results: a pass, or where several spans make a bundle, a band."""
+        return (self.rows if self.bundle == 1 else self.band_rows) * self.result_row_lines
 
     @property
     def result_scale_bytes(self) -> int:
@@ -176,7 +191,7 @@ class Gemm:
         """Of the four windows."""
         line = self.config.line_bytes
         return (len(self.program(0)) * 16, self.pieces * self.piece_lines * line, self.bands * self.activation_lines * line,
-                self.bands * (self.band_rows * self.spans * self.result_row_lines + self.result_scale_lines) * line)
+                self.bands * (self.band_rows * self.bundles * self.result_row_lines + self.result_scale_lines) * line)
 
     @property
     def cost(self) -> int:
@@ -185,7 +200,7 @@ class Gemm:
         t, strips = self.config.tiling, self.spans * self.config.results.folds
         weights = self.pieces * self.piece_lines * (1 if self.buffers >= self.pieces else self.bands)
         activations = self.bands * self.activation_lines * (1 if self.stays else strips)
-        results = self.bands * (self.band_rows * self.spans * self.result_row_lines + self.result_scale_lines)
+        results = self.bands * (self.band_rows * self.bundles * self.result_row_lines + self.result_scale_lines)
         gear_rows, gear_lines = t.gear
         tile = max(self.rows, t.columns + t.rows * max(gear_rows, gear_lines) // gear_rows + 5)
         return weights + activations + results + self.bands * self.passes * strips * self.chunks * self.groups * t.folds * tile
@@ -199,7 +214,7 @@ class Gemm:
         # Reads of whole lines run past what they need.
         sizes = {"elements": self._lines(rows * self.chunk_bytes + t.vector_reads * config.line_bytes - t.vector_bytes),
                  "scales": self._lines(rows * self.chunk_scales + config.line_bytes - 1) if self.chunk_scales else 0,
-                 "weights": self.buffers * self.piece_lines, "results": 2 * self.rows * self.result_row_lines,
+                 "weights": self.buffers * self.piece_lines, "results": 2 * self.result_lines,
                  "result_scales": self.result_scale_lines}
         # Elements and scales are read in the same cycles; results leave only when nothing else is read in their bank.
         results, bank = ("results", "result_scales"), config.bank_lines
@@ -250,15 +265,18 @@ class Gemm:
                             activation=places.elements * line + (top * self.present + first) * self.chunk_bytes,
                             scales=places.scales * line + (top * self.present + first) * self.chunk_scales, weight_line=weights,
                             accumulator=accumulator + fold * self.rows, accumulate=int(chunk > 0))
-            place = Region("scratchpad", places.results + side * self.rows * row_lines, self.rows * row_lines)
+            at_bundle, beside = divmod(span, self.bundle)
+            buffer = side * self.result_lines if self.bundle == 1 else at_bundle % 2 * self.result_lines + top * row_lines
+            place = Region("scratchpad", places.results + buffer, self.rows * row_lines)
             builder.run("ROUND", reads=[Region("accumulator", accumulator, self.rows * kept.folds)], writes=[place, scale_place],
-                        accumulator=accumulator, destination=place.first * line,
+                        accumulator=accumulator, destination=place.first * line + beside * kept.row_bytes,
                         scales=places.result_scales * line + top * self.result_scale_bytes + span * kept.row_scales if kept.blocked else 0,
                         flags=0)
-            self._store(builder, place, (band * self.band_rows + top) * self.spans * row_lines + span * row_lines, self.rows, row_lines)
+            if beside == self.bundle - 1:
+                self._store(builder, place, ((band * self.band_rows + top) * self.bundles + at_bundle) * row_lines, self.rows, row_lines)
             side ^= 1
             if scale_place.count and (span, at_pass) == (self.spans - 1, self.passes - 1):
-                self._store(builder, scale_place, self.bands * self.band_rows * self.spans * row_lines + band * scale_place.count, 1,
+                self._store(builder, scale_place, self.bands * self.band_rows * self.bundles * row_lines + band * scale_place.count, 1,
                             scale_place.count)
         builder.halt()
         return builder.words()
@@ -270,7 +288,7 @@ class Gemm:
                         scratchpad_line=line, length=count)
 
     def _store(self, builder: ProgramBuilder, place: Region, dram_line: int, rows: int, length: int) -> None:
-        builder.configure("STORE_SHAPE", rows=rows, dram_stride=self.spans * length if rows > 1 else 0,
+        builder.configure("STORE_SHAPE", rows=rows, dram_stride=self.bundles * length if rows > 1 else 0,
                           scratchpad_stride=length if rows > 1 else 0)
         builder.run("STORE", reads=[place], writes=[], window=RESULTS, scratchpad_line=place.first, length=length, dram_line=dram_line)
 
@@ -307,9 +325,9 @@ class Gemm:
     def unpack_results(self, data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
         """Codes [m, n] and scales [m, blocks] from the bytes of window `RESULTS`. Scales are bytes as they are."""
         kept, line = self.config.results, self.config.line_bytes
-        size = self.bands * self.band_rows * self.spans * self.result_row_lines * line
-        rows = np.frombuffer(data[:size], np.uint8).reshape(-1, self.result_row_lines * line)[:, :kept.row_bytes]
-        codes = _codes(kept.operand.element, rows).reshape(self.bands * self.band_rows, -1)[:self.m, :self.n]
+        size = self.bands * self.band_rows * self.bundles * self.result_row_lines * line
+        elements = np.frombuffer(data[:size], np.uint8).reshape(self.bands * self.band_rows, -1)
+        codes = _codes(kept.operand.element, elements)[:self.m, :self.n]
         if not kept.blocked:
             return codes, None
         bands = np.frombuffer(data[size:], np.uint8).reshape(self.bands, -1)[:, :self.band_rows * self.result_scale_bytes]

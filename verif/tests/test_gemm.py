@@ -95,11 +95,27 @@ def test_results_in_blocks_that_are_not_numbers():
     ({"kib": 4}, (1, 1, 1), (1, 1, 1)), ({"kib": 4, "result": "mxfp4"}, (13, 640, 70), (4, 1, 2)),
     ({"kib": 32, "result": "mxfp4"}, (100, 64, 40), (1, 25, 1)),
     ({"kib": 32, "rows": 8, "packing": 4, "result": "mxfp4"}, (150, 96, 70), (1, 3, 1)),
+    ({"kib": 64, "rows": 16, "result": "mxfp6_e2m3"}, (150, 64, 100), (1, 3, 1)),
+    ({"kib": 16, "rows": 16, "result": "nvfp4"}, (150, 640, 20), (2, 1, 10)),
 ], ids=str)
 def test_products_that_do_not_fit_at_once(options, shape, expected):
     options = {"rows": 4, **options}
     plan, _ = on_the_golden_machine(config(options.pop("rows"), "mxfp4", **options), shape)
     assert (plan.bands, plan.passes, plan.chunks) == expected
+
+
+@pytest.mark.parametrize("name", ["mxfp4", "nvfp4", "mxfp6_e2m3"])
+def test_results_are_operands_of_the_next_product(name):
+    """In one band, with columns that fill the spans: the bytes of the results are those of the next product's activations."""
+    machine = config(16, name, packing=1 if name == "mxfp6_e2m3" else 4, kib=64, result=name)
+    first, second = Gemm.plan(machine, 9, 96, 64), Gemm.plan(machine, 9, 64, 33)
+    a, b = random_matrices(machine, 9, 96, 64, 1)
+    t = machine.tiling
+    (codes, scales), _ = golden_results(machine, gemm(a, b, position=lowest_position(a, b, WINDOW, t.part), part=t.part))
+    operands = second.pack_activations(codes, scales)
+    assert len(operands) == first.window_bytes[RESULTS] == second.window_bytes[ACTIVATIONS]
+    found, own = first.unpack_results(operands)
+    assert (found == codes).all() and (own == scales).all()
 
 
 def test_each_byte_crosses_the_bus_once_where_it_fits():

@@ -1,6 +1,6 @@
 """A short queue in registers whose head is itself a register."""
 
-from amaranth import Module, Signal
+from amaranth import Module, Mux, Signal
 from amaranth.hdl import ShapeLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -44,16 +44,12 @@ class ShiftFifo(wiring.Component):
         entries = [Signal(self._shape, name=f"entry_{n}", reset_less=True) for n in range(self._depth)]
         push = Signal()
         pop = Signal()
-        free = Signal(range(self._depth + 1))
         m.d.comb += [
             self.i.ready.eq(self.level != self._depth), self.o.valid.eq(self.level != 0), self.o.payload.eq(entries[0]),
-            push.eq(self.i.valid & self.i.ready), pop.eq(self.o.valid & self.o.ready),
-            free.eq(self.level - pop)]  # where a pushed entry belongs
-        m.d.sync += self.level.eq(free + push)
-        for n, entry in enumerate(entries):
-            with m.If(push & (free == n)):
-                m.d.sync += entry.eq(self.i.payload)
-            if n + 1 < self._depth:
-                with m.Elif(pop & (self.level > n + 1)):
-                    m.d.sync += entry.eq(entries[n + 1])
+            push.eq(self.i.valid & self.i.ready), pop.eq(self.o.valid & self.o.ready)]
+        m.d.sync += self.level.eq(self.level - pop + push)
+        # Whether something comes or leaves is known late, so it decides little: a place without an entry takes whatever is offered.
+        for n, (entry, behind) in enumerate(zip(entries, [*entries[1:], self.i.payload], strict=True)):
+            with m.If(pop | (self.level <= n)):
+                m.d.sync += entry.eq(Mux(self.level > n + 1, behind, self.i.payload))
         return m

@@ -48,15 +48,20 @@ class SramFifo(wiring.Component):
         m.submodules.sram = sram = Sram(depth=self._depth, width=Shape.cast(self._shape).width)
         head, tail = Signal(ceil_log2(self._depth)), Signal(ceil_log2(self._depth))
         push, fetch, fetched, valid, advance = Signal(), Signal(), Signal(), Signal(), Signal()
+        full, rises, falls = Signal(), Signal(), Signal()  # the memory is full; its level changes
         first = Signal(self._shape, reset_less=True)
         m.d.comb += [
-            self.i.ready.eq(self.level != self._depth), push.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(~full), rises.eq(push & ~fetch), falls.eq(fetch & ~push), push.eq(self.i.valid & self.i.ready),
             advance.eq(~valid | self.o.ready), fetch.eq((self.level != 0) & (~fetched | advance)),
             sram.write.enable.eq(push), sram.write.address.eq(tail), sram.write.data.eq(self.i.payload),
             sram.read.enable.eq(fetch), sram.read.address.eq(head), self.o.payload.eq(first), self.o.valid.eq(valid),
             self.empty.eq((self.level == 0) & ~fetched & ~valid)]
         m.d.sync += [self.level.eq(self.level + push - fetch), head.eq(head + fetch), tail.eq(tail + push),
                      fetched.eq(fetch | (fetched & ~advance))]
+        with m.If(rises):
+            m.d.sync += full.eq(self.level == self._depth - 1)
+        with m.Elif(falls):
+            m.d.sync += full.eq(0)
         with m.If(advance):
             m.d.sync += valid.eq(fetched)
         with m.If(advance & fetched):

@@ -88,6 +88,7 @@ class CsrBank(wiring.Component):
         m.d.comb += [given.eq(data & mask), set_.eq(Cat(self.done_event, self.error_event))]
         with m.If(b.ready):
             m.d.sync += b.valid.eq(0)
+        m.d.sync += Cat(self.start, self.reset).eq(0)
         with m.If(act):
             m.d.sync += [b.valid.eq(1), b.payload.eq(SLVERR)]
             with m.Switch(index):
@@ -97,7 +98,7 @@ class CsrBank(wiring.Component):
                     with m.Case(register.offset // 4):
                         m.d.sync += b.payload.eq(OKAY)
                         if register.name == "CONTROL":
-                            m.d.comb += Cat(self.start, self.reset).eq(given)
+                            m.d.sync += Cat(self.start, self.reset).eq(given)
                         elif register.name == "INTR_STATE":
                             m.d.comb += cleared.eq(given)
                         elif register.name == "INTR_TEST":

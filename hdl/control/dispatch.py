@@ -47,25 +47,22 @@ class Dispatch(wiring.Component):
         queues = [getattr(self, f"queue_{unit}") for unit in range(len(Unit))]
         valid, running = Signal(), Signal()  # of the instruction held; more to come after it
         held = Signal.like(self.instructions.payload, reset_less=True)
-        cause, unit = Signal(8, reset_less=True), Signal(3, reset_less=True)
-        address = Signal(32, reset_less=True)
-        final, calm, push, free, take = Signal(), Signal(), Signal(), Signal(), Signal()
-        targets = Signal(len(Unit))
+        cause, address = Signal(8, reset_less=True), Signal(32, reset_less=True)
+        targets, final = Signal(len(Unit)), Signal()  # where the instruction held goes: one of the queues, or it ends the program
+        calm, ends, push, free, take = Signal(), Signal(), Signal(), Signal(), Signal()
 
         # -- the instruction held: into its queue, or the end ----------------------------------------------------------
         m.d.comb += [
-            final.eq(unit == isa.CONTROL), calm.eq(self.idle.all()),
-            targets.eq(Cat(valid & ~self.halt & (unit == number) for number in Unit)),
-            push.eq((targets & Cat(queue.ready for queue in queues)).any()),
-            self.blocked.eq(valid & ~push),
-            self.done.eq(valid & final & calm & ~self.halt & (cause == Cause.NONE)),
-            self.error.valid.eq(valid & final & calm & ~self.halt & (cause != Cause.NONE)),
+            valid.eq(targets.any() | final), ends.eq(final & calm & ~self.halt),
+            push.eq((targets & Cat(queue.ready for queue in queues)).any() & ~self.halt), self.blocked.eq(valid & ~push),
+            self.done.eq(ends & (cause == Cause.NONE)), self.error.valid.eq(ends & (cause != Cause.NONE)),
             self.error.cause.eq(cause), self.error.pc.eq(held.pc), self.error.address.eq(address),
             self.dispatched.eq(push | self.done)]
         for queue, target in zip(queues, targets, strict=True):
-            m.d.comb += [queue.valid.eq(target), queue.payload.eq(held)]
-        with m.If(push | self.done | self.error.valid):
-            m.d.sync += valid.eq(0)
+            m.d.comb += [queue.valid.eq(target & ~self.halt), queue.payload.eq(held)]
+        m.d.sync += calm.eq(final & self.idle.all())  # after the last push, and a cycle late
+        with m.If(push | ends):
+            m.d.sync += [targets.eq(0), final.eq(0)]
 
         # -- the next one --------------------------------------------------------------------------------------------
         last = Signal()
@@ -74,13 +71,10 @@ class Dispatch(wiring.Component):
             take.eq(free & (self.instructions.valid | self.fault.valid)), self.ended.eq(~running),
             last.eq(self.fault.valid | (decoder.cause != Cause.NONE) | (decoder.unit == isa.CONTROL))]
         with m.If(take):
-            m.d.sync += [valid.eq(1), running.eq(~last), held.eq(self.instructions.payload), address.eq(0),
-                         cause.eq(decoder.cause), unit.eq(decoder.unit)]
-            with m.If(decoder.cause != Cause.NONE):
-                m.d.sync += unit.eq(isa.CONTROL)
+            m.d.sync += [running.eq(~last), held.eq(self.instructions.payload), address.eq(0), cause.eq(decoder.cause),
+                         final.eq(last), targets.eq(Cat(~last & (decoder.unit == number) for number in Unit))]
             with m.If(self.fault.valid):
-                m.d.sync += [held.pc.eq(self.fault.pc), cause.eq(self.fault.cause), address.eq(self.fault.address),
-                             unit.eq(isa.CONTROL)]
+                m.d.sync += [held.pc.eq(self.fault.pc), cause.eq(self.fault.cause), address.eq(self.fault.address)]
         with m.If(self.start):
             m.d.sync += running.eq(1)
         return m

@@ -38,13 +38,13 @@ class Fetch(wiring.Component):
     Members
     -------
     start: one-cycle pulse; only while nothing is outstanding.
-    stop: no further bursts.
+    stop: no further bursts from the next cycle on.
     offset: of the program in window 0 in bytes; the part below a line is ignored. Stable, like `length`, from `start` on.
     length: of the program in instructions, at most `LONGEST_PROGRAM`.
     window: window 0.
     axi: read manager with identifier ID_FETCH.
     instructions: the program.
-    fault: see above; never together with instructions.valid.
+    fault: see above, from registers; never together with instructions.valid.
     outstanding: a burst is offered or in flight.
     """
 
@@ -80,7 +80,7 @@ class Fetch(wiring.Component):
         limit, pc = Signal(isa.PC_BITS), Signal(isa.PC_BITS)
 
         # -- the lines to read, from program and window --------------------------------------------------------------
-        running = Signal()
+        running, end = Signal(), Signal()  # end: pc == limit
         with m.FSM():
             with m.State("IDLE"), m.If(self.start):
                 m.next = "SIZE"
@@ -99,7 +99,7 @@ class Fetch(wiring.Component):
                 m.d.sync += held.eq(Mux(above < held, above, held))
                 m.next = "LIMIT"
             with m.State("LIMIT"):
-                m.d.sync += remaining.eq(Mux(held < wanted, held, wanted))
+                m.d.sync += [remaining.eq(Mux(held < wanted, held, wanted)), end.eq(limit == 0)]
                 m.next = "RUN"
             with m.State("RUN"):
                 m.d.comb += running.eq(1)
@@ -109,9 +109,11 @@ class Fetch(wiring.Component):
         # -- bursts --------------------------------------------------------------------------------------------------
         room, length, issue, received, popped = Signal(range(burst + 1)), Signal(range(burst + 1)), Signal(), Signal(), Signal()
         asked = Signal(range(burst + 1))  # beats of the burst issued in this cycle
+        measured = Signal()  # `length` is that of the next burst
+        m.d.sync += [length.eq(Mux(remaining < room, remaining, room)), measured.eq(running & ~issue)]
         m.d.comb += [
-            room.eq(burst - next_line[:exact_log2(burst)]), length.eq(Mux(remaining < room, remaining, room)),
-            issue.eq(running & ~self.stop & ~broken & (remaining != 0) & (free >= burst) & (~ar.valid | ar.ready)),
+            room.eq(burst - next_line[:exact_log2(burst)]),
+            issue.eq(running & measured & ~broken & (remaining != 0) & (free >= burst) & (~ar.valid | ar.ready)),
             asked.eq(Mux(issue, length, 0)), received.eq(r.valid), popped.eq(buffer.o.valid & buffer.o.ready), r.ready.eq(1),
             self.outstanding.eq(flying != 0)]
         with m.If(issue):
@@ -136,9 +138,9 @@ class Fetch(wiring.Component):
             m.d.comb += [buffer.i.valid.eq(good), buffer.i.payload.eq(r.payload.data)]
 
         # -- entries to instructions, or the reason why there is none ---------------------------------------------------
-        end, last_word, taken = Signal(), Signal(), Signal()
+        last_word, taken = Signal(), Signal()
         m.d.comb += [
-            end.eq(pc == limit), self.instructions.valid.eq(running & buffer.o.valid & ~end), self.instructions.payload.pc.eq(pc),
+            self.instructions.valid.eq(running & buffer.o.valid & ~end), self.instructions.payload.pc.eq(pc),
             taken.eq(self.instructions.valid & self.instructions.ready), buffer.o.ready.eq(taken & last_word)]
         if entry_words > 1:
             index = pc[:exact_log2(entry_words)]
@@ -146,17 +148,15 @@ class Fetch(wiring.Component):
                          last_word.eq(index.all())]
         else:
             m.d.comb += [self.instructions.payload.word.eq(buffer.o.payload), last_word.eq(1)]
-        m.d.sync += pc.eq(pc + taken)
+        with m.If(taken):
+            m.d.sync += [pc.eq(pc + 1), end.eq(pc + 1 == limit)]
         dry = Signal()  # nothing in the buffer, nothing to come
-        m.d.comb += [
-            dry.eq(buffer.empty & ~self.outstanding & ((remaining == 0) | broken)),
-            self.fault.valid.eq(running & (end | dry)), self.fault.pc.eq(pc)]
+        m.d.comb += dry.eq(buffer.empty & ~self.outstanding & ((remaining == 0) | broken))
+        m.d.sync += [self.fault.valid.eq(running & (end | dry)), self.fault.pc.eq(pc),
+                     self.fault.address.eq(self.offset + pc * isa.WORD_BYTES),
+                     self.fault.cause.eq(Mux(broken, Mux(response == DECERR, Cause.READ_DECERR, Cause.READ_SLVERR), Cause.WINDOW))]
         with m.If(end):
-            m.d.comb += self.fault.cause.eq(Cause.PROGRAM_END)
-        with m.Else():
-            m.d.comb += [
-                self.fault.cause.eq(Mux(broken, Mux(response == DECERR, Cause.READ_DECERR, Cause.READ_SLVERR), Cause.WINDOW)),
-                self.fault.address.eq(self.offset + pc * isa.WORD_BYTES)]
+            m.d.sync += [self.fault.cause.eq(Cause.PROGRAM_END), self.fault.address.eq(0)]
 
         with m.If(self.start):
             m.d.sync += [pc.eq(0), broken.eq(0), free.eq(capacity)]

@@ -11,7 +11,8 @@ from weft.hdl.interfaces import RetireSignature
 class Semaphores(wiring.Component):
     """One counter for each ordered pair (from, to) of units, 16 in all; zero after reset.
 
-    A retiring instruction adds one, a gate takes one; both in one cycle leave the count. A change is visible in the next cycle.
+    A retiring instruction adds one, a gate takes one; both in one cycle leave the count. A change is visible in the next cycle, in
+    registers.
 
     Parameters
     ----------
@@ -41,14 +42,16 @@ class Semaphores(wiring.Component):
             retire, overflows = getattr(self, f"retire_{source.value}"), []
             for target in Unit:
                 count = Signal(self._bits, name=f"{source.name.lower()}_to_{target.name.lower()}")
+                some = Signal(name=f"{source.name.lower()}_to_{target.name.lower()}_some")  # count != 0
                 up, down, overflow = Signal(), Signal(), Signal()
                 m.d.comb += [
                     up.eq(retire.valid & retire.signal[target]), down.eq(getattr(self, f"take_{target.value}")[source]),
-                    overflow.eq(up & ~down & count.all()), getattr(self, f"available_{target.value}")[source].eq(count != 0)]
+                    overflow.eq(up & ~down & count.all()), getattr(self, f"available_{target.value}")[source].eq(some)]
                 with m.If(self.clear):
-                    m.d.sync += count.eq(0)
+                    m.d.sync += [count.eq(0), some.eq(0)]
                 with m.Elif((up ^ down) & ~overflow):
-                    m.d.sync += count.eq(count + Cat(1, down.replicate(self._bits - 1)))  # one adder for +1 and -1
+                    m.d.sync += [count.eq(count + Cat(1, down.replicate(self._bits - 1))),  # one adder for +1 and -1
+                                 some.eq(up | (count != 1))]
                 overflows.append(overflow)
             m.d.comb += self.overflow[source].eq(Cat(overflows).any())
         return m

@@ -129,7 +129,7 @@ class VectorSequencer(wiring.Component):
         counts = (Const(t.vector_reads), Mux(self.start, self.shape.rows, shape.rows), Const(t.folds),
                   Mux(self.start, self.shape.groups, shape.groups))
         m.submodules.nest = nest = LoopNest([max(1, len(count)) for count in counts])
-        m.d.comb += [nest.start.eq(self.start), nest.step.eq(advance)]
+        m.d.comb += [nest.start.eq(self.start), nest.fresh.eq(self.start), nest.step.eq(advance)]
         m.d.comb += [getattr(nest, f"count_{k}").eq(count) for k, count in enumerate(counts)]
         here = Signal(data.StructLayout({
             "address": isa.ADDRESS_BITS, "scales": isa.ADDRESS_BITS, "line": LINE_BITS, "begins": 1, "first": 1, "final": 1, "last": 1}))
@@ -139,7 +139,8 @@ class VectorSequencer(wiring.Component):
             addresses.append(("scales", self.gemm.scales, (Const(0), shape.scale_stride, Const(0), Const(t.segments))))
         for name, base, strides in addresses:
             m.submodules[name] = walk = LoopAddress([bits_for(s.value) + 1 if isinstance(s, Const) else len(s) for s in strides])
-            m.d.comb += [walk.start.eq(self.start), walk.step.eq(advance), walk.level.eq(nest.level), walk.base.eq(base),
+            m.d.comb += [walk.start.eq(self.start), walk.fresh.eq(self.start), walk.step.eq(advance), walk.level.eq(nest.level),
+                         walk.base.eq(base),
                          here[name].eq(walk.address), *(getattr(walk, f"stride_{k}").eq(s) for k, s in enumerate(strides))]
         line, begins, later = Signal(LINE_BITS, reset_less=True), Signal(reset_less=True), Signal(reset_less=True)
         m.d.comb += [here.line.eq(line), here.begins.eq(begins), here.first.eq(~job.accumulate & ~later), here.final.eq(nest.last[0]),

@@ -8,10 +8,11 @@ from weft.hdl.bus.axilite import AxiLite
 from weft.hdl.host.crc import Crc32
 from weft.hdl.host.deframer import POSITION_BITS, Deframer
 from weft.hdl.host.executor import Executor
-from weft.hdl.host.framer import Framer
+from weft.hdl.host.framer import PAYLOAD, Framer
 from weft.hdl.host.uart import UartReceiver, UartTransmitter
 from weft.hdl.mem.byte_port import BytePort
 from weft.hdl.mem.sram import Sram
+from weft.hdl.shift_fifo import ShiftFifo
 
 
 class HostLink(wiring.Component):
@@ -45,7 +46,9 @@ class HostLink(wiring.Component):
         m.submodules.framer = framer = Framer()
         m.submodules.executor = executor = Executor(*self._parameters)
         m.submodules.buffer = buffer = Sram(depth=1 << POSITION_BITS, width=8)
-        connect(m, executor.answer, framer.i)
+        m.submodules.answers = answers = ShiftFifo(PAYLOAD, 2)  # no path from the executor's state to the line
+        connect(m, executor.answer, answers.i)
+        connect(m, answers.o, framer.i)
         connect(m, framer.o, transmitter.i)
         connect(m, executor.registers, flipped(self.registers))
         connect(m, executor.memory, flipped(self.memory))
@@ -57,7 +60,7 @@ class HostLink(wiring.Component):
             buffer.write.data.eq(deframer.write_data),
             buffer.read.enable.eq(executor.read_enable), buffer.read.address.eq(executor.read_address),
             executor.read_data.eq(buffer.read.data), executor.frame.eq(deframer.frame), executor.end.eq(deframer.end),
-            executor.idle.eq(framer.idle)]
+            executor.idle.eq(framer.idle & ~answers.o.valid)]
         # One register serves both directions: a request is checked before its answer is made.
         m.d.comb += [
             deframer.crc_value.eq(crc.value), framer.crc_value.eq(crc.value),

@@ -111,12 +111,12 @@ class ActivationSequencer(wiring.Component):
     def _requests(self, m: Module, advance: Signal, room: Value) -> data.View:
         """The request that enters the register in a cycle with `advance`; it does so when there is `room`. Takes the jobs."""
         array = self._config.array
-        here, start = Signal(request_layout(self._config)), Signal()
+        here, start, fresh = Signal(request_layout(self._config)), Signal(), Signal()
         active, ready = Signal(), Signal()
         if array.weight_stationary:  # the job in the loop nest goes on when the request register has room
             step = Signal()
-            walked = self._walk(m, start, step)
-            m.d.comb += [step.eq(active & room), ready.eq(~active | (step & walked.last))]
+            walked = self._walk(m, start, step, fresh)
+            m.d.comb += [step.eq(active & room), ready.eq(~active | (step & walked.last)), fresh.eq(~active | walked.last)]
             m.d.sync += active.eq(start | (active & ~(step & walked.last)))
         if array.output_stationary:
             m.submodules.blocks = blocks = BlockWalk(self._config)
@@ -135,16 +135,17 @@ class ActivationSequencer(wiring.Component):
                 start.eq(taken & ~stays), blocks.start.eq(taken & stays)]
         return here
 
-    def _walk(self, m: Module, start: Signal, advance: Signal) -> data.View:
-        """The request at the present place of the loop nest. A job's last step and the next job's start may fall together."""
+    def _walk(self, m: Module, start: Signal, advance: Signal, fresh: Signal) -> data.View:
+        """The request at the present place of the loop nest. A job's last step and the next job's start may fall together: then, and
+        when there is no job, the next one's values are at the registers (`fresh`), because the scratchpad's answer comes late."""
         given = self.jobs.payload
         job = Signal.like(given, reset_less=True)
         m.submodules.nest = nest = LoopNest([SHAPE[f"{level}_count"].shape.width for level in LEVELS])
         m.submodules.address = address = LoopAddress([SHAPE[f"{level}_stride"].shape.width for level in LEVELS])
         m.d.comb += [nest.start.eq(start), nest.step.eq(advance), address.start.eq(start), address.step.eq(advance),
-                     address.level.eq(nest.level), address.base.eq(given.activation)]
+                     nest.fresh.eq(fresh), address.fresh.eq(fresh), address.level.eq(nest.level), address.base.eq(given.activation)]
         for k, level in enumerate(LEVELS):
-            m.d.comb += [getattr(nest, f"count_{k}").eq(Mux(start, given[f"{level}_count"], job[f"{level}_count"])),
+            m.d.comb += [getattr(nest, f"count_{k}").eq(Mux(fresh, given[f"{level}_count"], job[f"{level}_count"])),
                          getattr(address, f"stride_{k}").eq(job[f"{level}_stride"])]
         here, later_fold = Signal(request_layout(self._config)), Signal(reset_less=True)
         line = Signal(LINE_BITS, reset_less=True)
@@ -152,22 +153,21 @@ class ActivationSequencer(wiring.Component):
             here.address.eq(address.address), here.line.eq(line), here.first.eq(nest.first[1]), here.last.eq(nest.last[3]),
             here.add.eq(job.accumulate | later_fold), here.pc.eq(job.pc)]
         with m.If(start):
-            m.d.sync += [job.eq(given), line.eq(given.accumulator), later_fold.eq(0)]
-        with m.Elif(advance):
-            with m.If(nest.level[2:].any()):  # the next fold begins at the first position again
-                m.d.sync += [line.eq(job.accumulator), later_fold.eq(1)]
-            with m.Else():
-                m.d.sync += line.eq(line + 1)
+            m.d.sync += job.eq(given)
+        next_fold = Signal()  # it begins at the first position again
+        m.d.comb += next_fold.eq(nest.level[2:].any())
+        with m.If(start | advance):
+            m.d.sync += [line.eq(Mux(fresh, given.accumulator, Mux(next_fold, job.accumulator, line + 1))),
+                         later_fold.eq(~fresh & (next_fold | later_fold))]
         if self._config.array.depthwise:
             left = Signal.like(job.skip, reset_less=True)  # positions of the fold that give no result
             m.d.comb += [
                 here.skipped.eq(job.depthwise & (left != 0)), here.stream.depthwise.eq(job.depthwise),
                 here.stream.begins.eq(nest.first[1] & (later_fold | ~job.continues)),
                 here.stream.line.eq(job.line), here.stream.fill.eq(job.fill)]
-            with m.If(start):
-                m.d.sync += left.eq(given.skip)
-            with m.Elif(advance & nest.level[2:].any()):
-                m.d.sync += left.eq(job.skip)
-            with m.Elif(advance & here.skipped):
-                m.d.sync += [left.eq(left - 1), line.eq(line)]
+            with m.If(start | advance):
+                with m.If(fresh | next_fold):
+                    m.d.sync += left.eq(Mux(fresh, given.skip, job.skip))
+                with m.Elif(here.skipped):
+                    m.d.sync += [left.eq(left - 1), line.eq(line)]
         return here

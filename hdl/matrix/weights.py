@@ -126,10 +126,10 @@ class WeightLoader(wiring.Component):
         m.d.comb += [
             self.tiles.ready.eq(~busy), begin.eq(self.tiles.valid & ~busy),
             self.read.valid.eq(asks), self.read.address.eq(line << exact_log2(config.line_bytes)),
-            self.read.touches.eq(touches), following.eq(Mux(begin, tiles.line, next_line)),
+            self.read.touches.eq(touches), following.eq(Mux(busy, next_line, tiles.line)),
             take.eq(self.read.valid & self.read.ready), last_row.eq(row == rows - 1),
-            folds.start.eq(begin | again), folds.step.eq(take & last_row),
-            folds.count_0.eq(Mux(begin, tiles.inner_count, count[0])), folds.count_1.eq(Mux(begin, tiles.outer_count, count[1]))]
+            folds.start.eq(begin | again), folds.fresh.eq(~busy | again), folds.step.eq(take & last_row),
+            folds.count_0.eq(Mux(busy, count[0], tiles.inner_count)), folds.count_1.eq(Mux(busy, count[1], tiles.outer_count))]
         following_touches = touched(m, config, address=following << exact_log2(config.line_bytes), beyond=None, name="following")
         m.d.sync += free.eq(free + reading - take)
         # The first of the scratchpad's clients: all others wait for its `valid`, which is therefore a register.

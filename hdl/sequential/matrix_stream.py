@@ -74,7 +74,8 @@ class MatrixStream(wiring.Component):
         with m.If(self.set & (self.parameter == Parameter.ROOM)):
             m.d.sync += room.eq(self.value)
         m.d.comb += [
-            start.eq(self.set & (self.parameter == Parameter.ADDRESS)), nest.start.eq(start), walk.start.eq(start),
+            start.eq(self.set & (self.parameter == Parameter.ADDRESS)),
+            nest.start.eq(start), nest.fresh.eq(start), walk.start.eq(start), walk.fresh.eq(start),
             walk.base.eq(self.value), nest.step.eq(advance), walk.step.eq(advance), walk.level.eq(nest.level)]
 
         # -- positions -------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Walks the loop nest of a VECTOR and checks every address before it is used."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -56,7 +56,8 @@ class Sequencer(wiring.Component):
         active = Signal()
         advance = Signal()
         m.d.comb += [
-            out.valid.eq(active), advance.eq(active & out.ready), nest.start.eq(self.start), nest.step.eq(advance),
+            out.valid.eq(active), advance.eq(active & out.ready),
+            nest.start.eq(self.start), nest.fresh.eq(self.start), nest.step.eq(advance),
             *(getattr(nest, f"count_{k}").eq(self.loop[f"count_{k}"]) for k in range(_LEVELS))]
 
         addresses = {}
@@ -64,18 +65,19 @@ class Sequencer(wiring.Component):
             m.submodules[f"address_{name}"] = generator = LoopAddress([20] * _LEVELS)
             words = getattr(self, f"stride_{name}")
             m.d.comb += [
-                generator.start.eq(self.start), generator.step.eq(advance), generator.level.eq(nest.level),
+                generator.start.eq(self.start), generator.fresh.eq(self.start), generator.step.eq(advance), generator.level.eq(nest.level),
                 generator.base.eq(getattr(self, f"base_{name}")),
                 *(getattr(generator, f"stride_{k}").eq(words[f"stride_{k}"]) for k in range(_LEVELS))]
             addresses[name] = generator.address
 
         # A pass of a reduction covers the innermost `reduce` levels.
         first = Signal(init=1)
-        emit = Signal(init=1)
+        emit = Signal()
         with m.Switch(self.loop.reduce):
             for count in range(1, _LEVELS + 1):
                 with m.Case(count):
-                    m.d.comb += [first.eq(nest.first[count - 1]), emit.eq(nest.last[count - 1])]
+                    m.d.comb += first.eq(nest.first[count - 1])
+        m.d.comb += emit.eq(Cat(nest.ends[k] | (self.loop.reduce <= k) for k in range(_LEVELS)).all())
 
         beyond_a, cause_a = self._source_check(m, "a", addresses["a"])
         beyond_b, cause_b = self._source_check(m, "b", addresses["b"])
@@ -105,8 +107,10 @@ class Sequencer(wiring.Component):
         with m.If(self.start):
             m.d.sync += active.eq(1)
         with m.Elif(advance & tag.final):
+            m.d.sync += active.eq(0)
+        with m.If(advance):  # the last to advance is the faulty one, if any
             m.d.sync += [
-                active.eq(0), failed.eq(fault), cause.eq(Mux(beyond_a, cause_a, Mux(beyond_b, cause_b, cause_d))),
+                failed.eq(fault), cause.eq(Mux(beyond_a, cause_a, Mux(beyond_b, cause_b, cause_d))),
                 address.eq(Mux(beyond_a, addresses["a"], Mux(beyond_b, addresses["b"], addresses["destination"])))]
             with m.If(self.verdict != Cause.NONE):
                 m.d.sync += [cause.eq(self.verdict), address.eq(Mux(self.verdict == Cause.PARAMETER, self.vector.parameter, 0))]

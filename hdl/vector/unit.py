@@ -138,8 +138,8 @@ class VectorUnit(wiring.Component):
         with m.Elif(vector.parameter >= config.vector.parameter_sets):
             m.d.comb += verdict.eq(Cause.PARAMETER)
 
-        room = Signal(init=1)  # a cycle late: `_QUEUE` has words to spare
-        m.d.sync += room.eq(results.level < _RESULTS)
+        room, go = Signal(), Signal(init=1)  # a cycle late: `_QUEUE` has words to spare
+        m.d.comb += [room.eq(results.level < _RESULTS), fetch.go.eq(go)]
 
         # -- data path -------------------------------------------------------------------------------
         # A VECTOR's sweep begins when it is taken, or where columns share lanes from its registers, a cycle later.
@@ -150,8 +150,9 @@ class VectorUnit(wiring.Component):
         resting = Signal()  # turns of the iteration that entered last still come
         if turns == 1:
             connect(m, requests.o, fetch.iterations)
+            m.d.sync += go.eq(room)
             m.d.comb += [
-                fetch.go.eq(room), lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
+                lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
                 lanes.begins_next.eq(fetch.begins_next), lanes.tag_begins_next.eq(fetch.tag_begins_next),
                 lanes.tag.eq(fetch.tag), lanes.last.eq(1), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b)]
         else:
@@ -160,6 +161,7 @@ class VectorUnit(wiring.Component):
             pause = Signal(range(turns))  # cycles until the next iteration may be requested
             entered, ran = Signal(), Signal()  # in the cycle before; an iteration, not a fault
             m.d.sync += entered.eq(fetch.entered)
+            m.d.sync += go.eq(room & ~fetch.entered & (pause <= 1))
             with m.If(fetch.entered):
                 m.d.sync += [pause.eq(turns - 1), ran.eq(self.iteration)]
             with m.Elif(pause != 0):
@@ -167,7 +169,7 @@ class VectorUnit(wiring.Component):
             # The iteration leaves its queue a cycle late: arbitration is long.
             m.d.comb += [
                 fetch.iterations.valid.eq(requests.o.valid), fetch.iterations.payload.eq(requests.o.payload),
-                requests.o.ready.eq(entered), resting.eq((pause != 0) & ran), fetch.go.eq(room & (pause == 0)), cut.comes.eq(fetch.comes),
+                requests.o.ready.eq(entered), resting.eq((pause != 0) & ran), cut.comes.eq(fetch.comes),
                 cut.tag_comes_begins.eq(fetch.tag_begins_next),
                 cut.tag.eq(fetch.tag), cut.a.eq(fetch.a), cut.b.eq(fetch.b),
                 parameters.turn.eq(cut.turn), parameters.takes.eq(cut.takes),

@@ -4,7 +4,7 @@ import itertools
 import random
 
 import pytest
-from amaranth import Module
+from amaranth import Module, Signal
 from amaranth.sim import Simulator
 
 from weft.gen import isa
@@ -15,8 +15,10 @@ def _system(count_bits, stride_bits):
     m = Module()
     m.submodules.nest = nest = LoopNest(count_bits)
     m.submodules.address = address = LoopAddress(stride_bits)
-    m.d.comb += [address.start.eq(nest.start), address.step.eq(nest.step), address.level.eq(nest.level)]
-    return m, nest, address
+    early = Signal()
+    m.d.comb += nest.fresh.eq(nest.start | early)
+    m.d.comb += [address.start.eq(nest.start), address.fresh.eq(nest.fresh), address.step.eq(nest.step), address.level.eq(nest.level)]
+    return m, nest, address, early
 
 
 def _expected(counts, base, strides):
@@ -32,7 +34,7 @@ def _expected(counts, base, strides):
 @pytest.mark.parametrize("levels", [1, 2, 3, 4])
 def test_sweeps_back_to_back_with_random_pauses(levels):
     chance = random.Random(levels)
-    m, nest, address = _system([4] * levels, [20] * levels)
+    m, nest, address, early = _system([4] * levels, [20] * levels)
 
     async def testbench(ctx):
         ctx.set(nest.start, 1)
@@ -47,6 +49,7 @@ def test_sweeps_back_to_back_with_random_pauses(levels):
             await ctx.tick()
             for want in _expected(counts, base, strides):
                 ctx.set(nest.start, 0)
+                ctx.set(early, want[2] >> (levels - 1) and chance.random() < 0.7)
                 while True:
                     assert (ctx.get(address.address), ctx.get(nest.first), ctx.get(nest.last)) == want
                     step = chance.random() < 0.7
@@ -65,7 +68,7 @@ def test_sweeps_back_to_back_with_random_pauses(levels):
 
 
 def test_a_count_of_all_ones_is_not_cut():
-    m, nest, _address = _system([3, 2], [4, 4])
+    m, nest, _address, _early = _system([3, 2], [4, 4])
 
     async def testbench(ctx):
         ctx.set(nest.count_0, 7)

@@ -49,8 +49,10 @@ _BEHIND = 8  # first group beside the array
 
 def _element(die: Die, row: int, column: int) -> str | None:
     """A processing element: two rows by two columns of the array make a group, so that a group needs few swaps (an element's comes one
-    cycle after that of its upper and of its left neighbour, and a DSP block has four clock enables)."""
-    return die.multiplier(_ARRAY + row // 4, 2 * (column // 2) + row // 2 % 2, 2 * (row % 2) + column % 2)
+    cycle after that of its upper and of its left neighbour, and a DSP block has four clock enables). The first column is in the middle
+    of the die, where the scratchpad's lines are aligned."""
+    group = _BEHIND - 2 - 2 * (column // 2) + row // 2 % 2
+    return die.multiplier(_ARRAY + row // 4, group, 2 * (row % 2) + column % 2) if group >= 0 else None
 
 
 def _main_memory(die: Die, piece: int) -> str | None:
@@ -71,7 +73,8 @@ RULES: tuple[tuple[str, Callable[..., str | None]], ...] = (
     (r"matrix\.array\.pe_(\d+)_(\d+)\.multiplier\.block$", lambda die, row, column: _element(die, int(row), int(column))),
     (r"\.scale_(\d+)\.(high|low|cross_1|cross_2)_\d+\.block$", lambda die, lane, name: die.multiplier(
         _ARRAY + int(lane) % 2, _BEHIND + int(lane) // 2, ("high", "low", "cross_1", "cross_2").index(name))),
-    (r"accumulators\.bank_(\d)" + _PIECE, lambda die, bank, piece: die.memory(_LOW, int(piece), int(bank))),
+    (r"accumulators\.bank_(\d)" + _PIECE, lambda die, bank, piece: die.memory(_LOW, _BEHIND - 1 - int(piece), int(bank))
+     if int(piece) < _BEHIND else None),
     (r"parameters\.(pre|multiplier|shift)" + _PIECE, lambda die, name, piece: _parameters(die, name, int(piece))),
     (r"scratchpad\.(even|odd)_(\d)" + _PIECE, lambda die, half, bank, piece: die.memory(
         _MIDDLE, 2 * int(bank) + (half == "odd"), int(piece)) if int(piece) < 4 else None),

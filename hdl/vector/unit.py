@@ -49,7 +49,7 @@ class VectorUnit(wiring.Component):
 
     Members
     -------
-    instructions, retire, error, status, halt: see `interfaces.unit_members`.
+    instructions, retire, error, status, halt: see `interfaces.unit_members`; status says what was done in the cycle before.
     a, b, write: scratchpad ports; a read request may be taken back before it is granted, and writes must always be taken at once.
     accumulator_read, accumulator_write: accumulator ports; likewise.
     iteration: an iteration's operands were granted in this cycle.
@@ -94,12 +94,11 @@ class VectorUnit(wiring.Component):
         oldest = tokens.o.payload
         word = Signal(isa.WORD_BITS)
         given = data.View(word_layout("VECTOR"), word)
-        runs = Signal()
+        runs, able = Signal(), Signal()  # able: to take any instruction but a VECTOR that must wait for others
         m.d.comb += [
             word.eq(self.instructions.payload.word), runs.eq(given.opcode == isa.BY_NAME["VECTOR"].opcode),
-            self.instructions.ready.eq(
-                ~sequencer.active & settled & tokens.i.ready & ~sequencer.fault & ~failed & ~self.halt
-                & (~runs | (vectors == 0) | (given.overlap & (vectors == 1)))),
+            able.eq(~sequencer.active & settled & tokens.i.ready & ~sequencer.fault & ~failed & ~self.halt),
+            self.instructions.ready.eq(able & (~runs | (vectors == 0) | (given.overlap & (vectors == 1)))),
             taking.eq(self.instructions.valid & self.instructions.ready)]
         loop = Signal(word_layout("VECTOR_LOOP"), init={f"count_{k}": 1 for k in range(4)})
         scale = Signal(word_layout("VECTOR_SCALE"))
@@ -109,8 +108,7 @@ class VectorUnit(wiring.Component):
         pc = Signal(isa.PC_BITS, reset_less=True)
         start, started = Signal(), Signal()
         m.d.sync += started.eq(start)
-        with m.If(taking):
-            m.d.sync += pc.eq(self.instructions.payload.pc)
+        with m.If(self.instructions.valid & able):
             for register, name in ((loop, "VECTOR_LOOP"), (scale, "VECTOR_SCALE"), (post, "VECTOR_POST")):
                 with m.If(given.opcode == isa.BY_NAME[name].opcode):
                     m.d.sync += register.eq(word)
@@ -118,6 +116,8 @@ class VectorUnit(wiring.Component):
                 for n, register in enumerate(strides):
                     with m.Case(n):
                         m.d.sync += register.eq(word)
+        with m.If(taking):
+            m.d.sync += pc.eq(self.instructions.payload.pc)
             with m.If(runs):
                 m.d.comb += start.eq(1)
                 m.d.sync += [vector.eq(word), settled.eq(0)]
@@ -214,10 +214,11 @@ class VectorUnit(wiring.Component):
             m.d.sync += failed.eq(1)
         m.d.comb += [self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc), self.error.address.eq(sequencer.address)]
 
-        m.d.comb += [self.iteration.eq(fetch.entered & ~requests.o.payload.tag.fault), self.status.pc.eq(pc)]
+        m.d.comb += self.iteration.eq(fetch.entered & ~requests.o.payload.tag.fault)
+        m.d.sync += [self.status.state.eq(State.IDLE), self.status.pc.eq(pc)]
         with m.If(vectors != 0):
             stalled = (requests.o.valid & ~fetch.entered) | (results.o.valid & ~results.o.ready)
-            m.d.comb += self.status.state.eq(Mux(self.iteration | resting, State.RUN, Mux(stalled, State.STALL_MEMORY, State.SETUP)))
+            m.d.sync += self.status.state.eq(Mux(self.iteration | resting, State.RUN, Mux(stalled, State.STALL_MEMORY, State.SETUP)))
         with m.Elif(taking):
-            m.d.comb += [self.status.state.eq(State.SETUP), self.status.pc.eq(self.instructions.payload.pc)]
+            m.d.sync += [self.status.state.eq(State.SETUP), self.status.pc.eq(self.instructions.payload.pc)]
         return m

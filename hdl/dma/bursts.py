@@ -124,10 +124,11 @@ class Bursts(wiring.Component):
         # goes on with `cap` lines less, and what is left of the page does not matter once the data is done.
         emit, is_data, part_done, kind = Signal(), Signal(), Signal(), Signal(Kind)
         cap, lines = Signal(range(burst + 1)), Signal(range(257))
+        near = len(cap)  # bits of what is not longer than a burst
         m.d.comb += [
             emit.eq(held & measured), is_data.eq(phase == Phase.DATA),
             cap.eq(Mux((page_left == 0) | (page_left > burst), burst, page_left)),
-            part_done.eq(~is_data | ((left <= burst) & ((page_left == 0) | (left <= page_left)))),
+            part_done.eq(~is_data | ((left <= burst) & ((page_left == 0) | page_left[near:].any() | (left[:near] <= page_left[:near])))),
             lines.eq(Mux(part_done, left, cap)), row_done.eq(emit & part_done)]
         with m.If(advance & emit):
             m.d.sync += left.eq(left - cap)

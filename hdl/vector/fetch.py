@@ -56,8 +56,8 @@ class OperandFetch(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m, head, accumulator = Module(), self.iterations.payload, self.accumulator
-        active = Signal()
-        m.d.comb += active.eq(self.iterations.valid & self.go)
+        active, asks = Signal(), Signal()
+        m.d.comb += [active.eq(self.iterations.valid & self.go), asks.eq(active & ~head.tag.fault)]
 
         taken, granted, lines, done = {}, {}, {}, {}
         for name, port in (("a", self.scratchpad_a), ("b", self.scratchpad_b)):
@@ -67,8 +67,8 @@ class OperandFetch(wiring.Component):
             free = ~lines["a"] if name == "b" else 1  # A goes first at the accumulators
             m.d.comb += [
                 port.address.eq(operand.address), port.touches.eq(operand.touches),
-                port.valid.eq(active & ~done[name] & operand.scratchpad),
-                lines[name].eq(active & ~done[name] & operand.line),
+                port.valid.eq(asks & ~done[name] & operand.scratchpad),
+                lines[name].eq(asks & ~done[name] & operand.line),
                 taken[name].eq((port.valid & port.ready) | (lines[name] & free & accumulator.ready)),
                 granted[name].eq(done[name] | taken[name] | ~(operand.scratchpad | operand.line))]
             with m.If(active):
@@ -76,7 +76,7 @@ class OperandFetch(wiring.Component):
         m.d.comb += [
             accumulator.valid.eq(lines["a"] | lines["b"]),
             accumulator.address.eq(Mux(head.a.line & ~done["a"], head.a.address, head.b.address)[: len(accumulator.address)]),
-            self.entered.eq(active & granted["a"] & granted["b"]), self.iterations.ready.eq(self.entered)]
+            self.entered.eq(active & (head.tag.fault | (granted["a"] & granted["b"]))), self.iterations.ready.eq(self.entered)]
 
         # What was granted comes back after the memories' latency, whatever happens meanwhile. A line from the scratchpad is aligned late
         # in its cycle, and kept as it is until it is widened in the next.

@@ -22,7 +22,7 @@ def tag_layout(config: Config) -> data.StructLayout:
 
 def iteration_layout(config: Config) -> data.StructLayout:
     """Of both operands address and what it touches in the scratchpad, whether that is asked (`scratchpad`) or the accumulators (`line`);
-    neither is for an operand without memory and in a fault; `source`: its isa.Source. And the tag."""
+    neither is for an operand without memory, nor, whatever these bits say, in a fault; `source`: its isa.Source. And the tag."""
     operand = data.StructLayout({"address": index_bits(config), "touches": touch_layout(config), "scratchpad": 1, "line": 1, "source": 3})
     return data.StructLayout({"a": operand, "b": operand, "tag": tag_layout(config)})
 

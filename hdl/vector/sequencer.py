@@ -89,13 +89,13 @@ class Sequencer(wiring.Component):
             touches = touched(m, self._config, address=addresses[name], beyond=self._config.line_bytes - 1, name=f"line_{name}")
             m.d.comb += [
                 operand.address.eq(addresses[name][:bits]), operand.touches.eq(touches),
-                operand.source.eq(kind), operand.line.eq((kind == Source.ACCUMULATOR) & ~fault),
-                operand.scratchpad.eq((kind != Source.ACCUMULATOR) & (kind != Source.NONE) & ~fault)]
+                operand.source.eq(kind), operand.line.eq(kind == Source.ACCUMULATOR),
+                operand.scratchpad.eq((kind != Source.ACCUMULATOR) & (kind != Source.NONE))]
         none_left, begins = Signal(), Signal()  # no result, no iteration of this sweep has left
         with m.If(self.start):
             m.d.sync += [none_left.eq(1), begins.eq(1)]
         with m.Elif(advance):
-            m.d.sync += [none_left.eq(none_left & ~tag.emit), begins.eq(0)]
+            m.d.sync += [none_left.eq(none_left & ~emit), begins.eq(0)]
         m.d.comb += [
             tag.begins.eq(begins), tag.begins_results.eq(none_left & tag.emit), self.active.eq(active),
             fault.eq((self.verdict != Cause.NONE) | beyond_a | beyond_b | (beyond_d & emit)),

@@ -48,8 +48,8 @@ class BlockWalk(wiring.Component):
         m.submodules.offset = offset = LoopAddress([SHAPE[f"{level}_stride"].shape.width for level in ("inner", "outer")])
         again = Signal()
         m.d.comb += [again.eq(start | (walks & end_block)), nest.start.eq(again), nest.fresh.eq(again),
-                     nest.step.eq(walks & end_fold),
-                     offset.start.eq(again), offset.fresh.eq(again), offset.step.eq(walks & end_fold), offset.level.eq(nest.level), offset.base.eq(0)]
+                     nest.step.eq(walks & end_fold), offset.start.eq(again), offset.fresh.eq(again),
+                     offset.step.eq(walks & end_fold), offset.level.eq(nest.level), offset.base.eq(0)]
         for k, level in enumerate(("inner", "outer")):
             m.d.comb += [getattr(nest, f"count_{k}").eq(Mux(start, given[f"{level}_count"], job[f"{level}_count"])),
                          getattr(offset, f"stride_{k}").eq(job[f"{level}_stride"])]

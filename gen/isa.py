@@ -367,6 +367,7 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
        option=_FORMATS),
 )
 
+NUMBER_BITS = 4  # low bits of an opcode: they tell the instructions of a unit apart
 BY_NAME = {instruction.name: instruction for instruction in INSTRUCTIONS}
 BY_OPCODE = {instruction.opcode: instruction for instruction in INSTRUCTIONS}
 

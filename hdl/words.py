@@ -1,6 +1,7 @@
 """Instruction words as Amaranth layouts, made from `weft.gen.isa`."""
 
 from amaranth import signed, unsigned
+from amaranth.hdl import Value
 from amaranth.lib import data
 
 from weft.gen import isa
@@ -18,3 +19,9 @@ def word_layout(name: str) -> data.StructLayout:
     if instruction.bits < isa.WORD_BITS:
         members["reserved"] = unsigned(isa.WORD_BITS - instruction.bits)
     return data.StructLayout(members)
+
+
+def is_instruction(word: Value, name: str) -> Value:
+    """1 if a unit's `word` is instruction `name`, one of the unit's own. A unit sees legal words of its own alone, so the low bits of the
+    opcode tell: one LUT, which matters because units decide by it whether they accept the word."""
+    return word[:isa.NUMBER_BITS] == isa.BY_NAME[name].opcode % (1 << isa.NUMBER_BITS)

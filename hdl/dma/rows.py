@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from weft.gen import isa
 from weft.hdl.interfaces import instruction_stream
-from weft.hdl.words import word_layout
+from weft.hdl.words import is_instruction, word_layout
 
 DRAM_LINE_BITS = 28  # window lines are counted modulo 2**28
 LINE_BITS = isa.ADDRESS_BITS  # scratchpad lines are counted modulo 2**24
@@ -62,7 +62,7 @@ class Rows(wiring.Component):
         is_run, total, rows_left = Signal(), Signal(17), Signal(12, reset_less=True)
         before, after, fill = ((shape.pad_before, shape.pad_after, shape.pad_value) if self._access is Access.READ else (0, 0, 0))
         m.d.comb += [
-            is_run.eq(run.opcode == isa.BY_NAME[self._access.run].opcode), total.eq(run.length + before + after),
+            is_run.eq(is_instruction(given.word, self._access.run)), total.eq(run.length + before + after),
             self.instructions.ready.eq(~self.rows.valid), self.rows.payload.eq(row)]
 
         with m.If(~self.rows.valid):

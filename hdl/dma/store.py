@@ -30,7 +30,7 @@ class StoreUnit(wiring.Component):
     After an error or while `halt` is high no address is issued; bursts that were issued get their data and their answers are taken.
     Only a reset ends that state.
 
-    Members: `unit_members`, and
+    Members: `unit_members` (status says what was done in the cycle before), and
     -------
     axi: write half of an AXI4 manager, up to `outstanding_reads` bursts in flight. `aw` comes from registers; no beat is
         offered before its address is.
@@ -106,7 +106,9 @@ class StoreUnit(wiring.Component):
             self.axi.w.valid.eq(lines.o.valid & (announced != 0)), self.axi.w.payload.eq(lines.o.payload),
             lines.o.ready.eq(self.axi.w.ready & (announced != 0)),
             sent.eq(self.axi.w.valid & self.axi.w.ready), sent_last.eq(sent & lines.o.payload.last)]
-        m.d.sync += [announced.eq(announced + issue - sent_last), space.eq(space + sent - taken)]
+        m.d.sync += announced.eq(announced + issue - sent_last)
+        with m.If(sent ^ taken):
+            m.d.sync += space.eq(Mux(sent, space + 1, space - 1))
 
         # -- response side ------------------------------------------------------------------------------------------------------------
         head, answered = queue.o.payload, Signal()
@@ -127,15 +129,15 @@ class StoreUnit(wiring.Component):
         newest = Signal(isa.PC_BITS, reset_less=True)
         with m.If(completion.taken):
             m.d.sync += newest.eq(self.instructions.payload.pc)
-        m.d.comb += self.status.pc.eq(Mux(queue.o.valid, head.pc, newest))
+        m.d.sync += self.status.pc.eq(Mux(queue.o.valid, head.pc, newest))
         with m.If(self.axi.w.valid):
-            m.d.comb += self.status.state.eq(Mux(self.axi.w.ready, State.RUN, State.STALL_BUS))
+            m.d.sync += self.status.state.eq(Mux(self.axi.w.ready, State.RUN, State.STALL_BUS))
         with m.Elif(self.read.valid & ~self.read.ready):
-            m.d.comb += self.status.state.eq(State.STALL_MEMORY)
+            m.d.sync += self.status.state.eq(State.STALL_MEMORY)
         with m.Elif(self.outstanding):
-            m.d.comb += self.status.state.eq(State.STALL_BUS)
+            m.d.sync += self.status.state.eq(State.STALL_BUS)
         with m.Elif(completion.busy):
-            m.d.comb += self.status.state.eq(State.SETUP)
+            m.d.sync += self.status.state.eq(State.SETUP)
         with m.Else():
-            m.d.comb += self.status.state.eq(State.IDLE)
+            m.d.sync += self.status.state.eq(State.IDLE)
         return m

@@ -11,6 +11,7 @@ from weft.hdl.formats.tiles import TileLoader
 from weft.hdl.formats.unit import FormatUnit, members
 from weft.hdl.formats.vectors import GEMM, SHAPE, VectorSequencer
 from weft.hdl.interfaces import ScratchpadRead, unit_members
+from weft.hdl.words import is_instruction
 
 RESULTS = ("read", "read_ready", "read_address", "part", "read_position", "result", "outside")  # of `FormatUnit`
 
@@ -84,7 +85,7 @@ class FormatMatrixUnit(wiring.Component):
         settling, retires = Signal(unit.accumulate_latency), Signal()
         m.d.comb += [
             self.instructions.ready.eq(~busy & ~failed & ~self.halt), accept.eq(self.instructions.valid & self.instructions.ready),
-            runs.eq(GEMM(word).opcode == isa.BY_NAME["GEMM"].opcode), start.eq(accept & runs),
+            runs.eq(is_instruction(word, "GEMM")), start.eq(accept & runs),
             loader.start.eq(start), sequencer.start.eq(start)]
         sets = Signal()
         m.d.sync += [settling.eq(Cat(sequencer.done, settling)[:len(settling)]), sets.eq(accept & ~runs)]

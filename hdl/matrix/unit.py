@@ -18,6 +18,7 @@ from weft.hdl.matrix.jobs import LEVELS, MATMUL, MATMUL_OS, SHAPE, IssueSignatur
 from weft.hdl.matrix.output_array import OutputArray
 from weft.hdl.matrix.results import ResultTracker
 from weft.hdl.matrix.weights import WeightLoader
+from weft.hdl.words import is_instruction
 
 
 class MatrixUnit(wiring.Component):
@@ -144,14 +145,14 @@ class MatrixUnit(wiring.Component):
         for level in LEVELS:
             for part in ("count", "stride"):
                 m.d.comb += sequencer.jobs.payload[f"{level}_{part}"].eq(shape[f"{level}_{part}"])
-        kinds, opcode = self._config.array, given.opcode
+        kinds = self._config.array
         running = [name for name, there in (("MATMUL", kinds.weight_stationary), ("DEPTHWISE", kinds.depthwise),
                                             ("MATMUL_OS", kinds.output_stationary)) if there]
-        m.d.comb += runs.eq(Cat(opcode == isa.BY_NAME[name].opcode for name in running).any())
+        m.d.comb += runs.eq(Cat(is_instruction(word, name) for name in running).any())
         if kinds.output_stationary:
             last, is_stationary, given_last = Signal(MATMUL_OS["last"].shape, reset_less=True), Signal(), MATMUL_OS(word).last
             m.d.comb += [
-                is_stationary.eq(opcode == isa.BY_NAME["MATMUL_OS"].opcode), sequencer.jobs.payload.last.eq(last),
+                is_stationary.eq(is_instruction(word, "MATMUL_OS")), sequencer.jobs.payload.last.eq(last),
                 loader.tiles.payload.blocks.eq(Mux(is_stationary, given_last >> exact_log2(kinds.rows), 0))]
             with m.If(accept & runs):
                 m.d.sync += last.eq(given_last)
@@ -162,7 +163,7 @@ class MatrixUnit(wiring.Component):
         if kinds.depthwise:
             depthwise, own, is_own = DEPTHWISE(word), Signal(DEPTHWISE, reset_less=True), Signal(reset_less=True)
             streams = Signal()
-            m.d.comb += [streams.eq(depthwise.opcode == isa.BY_NAME["DEPTHWISE"].opcode), sequencer.jobs.payload.depthwise.eq(is_own)]
+            m.d.comb += [streams.eq(is_instruction(word, "DEPTHWISE")), sequencer.jobs.payload.depthwise.eq(is_own)]
             m.d.comb += [sequencer.jobs.payload[name].eq(own[name]) for name in ("continues", "line", "skip", "fill")]
             with m.If(accept & runs):
                 m.d.sync += [own.eq(depthwise), is_own.eq(streams)]

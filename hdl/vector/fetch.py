@@ -71,12 +71,12 @@ class OperandFetch(wiring.Component):
                 lines[name].eq(asks & ~done[name] & operand.line),
                 taken[name].eq((port.valid & port.ready) | (lines[name] & free & accumulator.ready)),
                 granted[name].eq(done[name] | taken[name] | ~(operand.scratchpad | operand.line))]
-            with m.If(active):
-                m.d.sync += done[name].eq(granted[name] & ~self.entered)
         m.d.comb += [
             accumulator.valid.eq(lines["a"] | lines["b"]),
             accumulator.address.eq(Mux(head.a.line & ~done["a"], head.a.address, head.b.address)[: len(accumulator.address)]),
             self.entered.eq(active & (head.tag.fault | (granted["a"] & granted["b"]))), self.iterations.ready.eq(self.entered)]
+        with m.If(active):  # one has its grant and waits for the other
+            m.d.sync += [done["a"].eq(granted["a"] & ~granted["b"]), done["b"].eq(granted["b"] & ~granted["a"])]
 
         # What was granted comes back after the memories' latency, whatever happens meanwhile. A line from the scratchpad is aligned late
         # in its cycle, and kept as it is until it is widened in the next.

@@ -17,7 +17,7 @@ from weft.hdl.vector.pipeline import LanePipeline
 from weft.hdl.vector.sequencer import Sequencer
 from weft.hdl.vector.turns import Turns
 from weft.hdl.vector.write_back import WriteBack
-from weft.hdl.words import word_layout
+from weft.hdl.words import is_instruction, word_layout
 
 _RESULTS = 2  # results that may wait before requests stop; with one, results could leave only every other cycle
 _UNDER_WAY = 8  # instructions, with set-up, that have been taken and not retired
@@ -96,7 +96,7 @@ class VectorUnit(wiring.Component):
         given = data.View(word_layout("VECTOR"), word)
         runs, able = Signal(), Signal()  # able: to take any instruction but a VECTOR that must wait for others
         m.d.comb += [
-            word.eq(self.instructions.payload.word), runs.eq(given.opcode == isa.BY_NAME["VECTOR"].opcode),
+            word.eq(self.instructions.payload.word), runs.eq(is_instruction(word, "VECTOR")),
             able.eq(~sequencer.active & settled & tokens.i.ready & ~sequencer.fault & ~failed & ~self.halt),
             self.instructions.ready.eq(able & (~runs | (vectors == 0) | (given.overlap & (vectors == 1)))),
             taking.eq(self.instructions.valid & self.instructions.ready)]
@@ -110,9 +110,9 @@ class VectorUnit(wiring.Component):
         m.d.sync += started.eq(start)
         with m.If(self.instructions.valid & able):
             for register, name in ((loop, "VECTOR_LOOP"), (scale, "VECTOR_SCALE"), (post, "VECTOR_POST")):
-                with m.If(given.opcode == isa.BY_NAME[name].opcode):
+                with m.If(is_instruction(word, name)):
                     m.d.sync += register.eq(word)
-            with m.If(given.opcode == isa.BY_NAME["VECTOR_STRIDE"].opcode), m.Switch(data.View(strides[0].shape(), word).operand):
+            with m.If(is_instruction(word, "VECTOR_STRIDE")), m.Switch(data.View(strides[0].shape(), word).operand):
                 for n, register in enumerate(strides):
                     with m.Case(n):
                         m.d.sync += register.eq(word)

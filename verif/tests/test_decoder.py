@@ -60,3 +60,8 @@ def test_every_rule_of_every_field(array, missing):
     simulator.add_testbench(testbench)
     simulator.run()
     assert seen == {Cause.NONE, Cause.ILLEGAL_OPCODE, Cause.ILLEGAL_OPERAND}
+
+
+def test_the_low_bits_of_an_opcode_tell_a_units_instructions_apart():
+    numbers = [(entry.unit, entry.opcode % (1 << isa.NUMBER_BITS)) for entry in INSTRUCTIONS]
+    assert len(set(numbers)) == len(numbers)

@@ -98,7 +98,7 @@ class Executor(wiring.Component):
         with m.If(~self.alive):
             m.d.sync += self.divisor.eq(self._divisor)
 
-        registers, value = self.registers, Signal(8)
+        registers, value, byte, ended = self.registers, Signal(8), Signal(8, reset_less=True), Signal(reset_less=True)
         with m.Switch(target):
             with m.Case(Target.LINK):
                 m.d.comb += value.eq(self._identity()[position[:4]])
@@ -193,14 +193,15 @@ class Executor(wiring.Component):
                         with m.If(at_end):
                             m.next = "STATUS"
             with m.State("MEMORY_DATA"):
-                m.d.comb += [advance.eq(self.memory.read_valid | ~inside), self.answer.valid.eq(advance),
-                             self.answer.payload.data.eq(self.memory.read_data)]
+                m.d.comb += advance.eq(self.memory.read_valid | ~inside)
+                m.d.sync += [byte.eq(self.memory.read_data), ended.eq(at_end)]
                 with m.If(advance):
                     m.next = "MEMORY_NEXT"
-                    with m.If(at_end):
-                        m.next = "STATUS"
-            with m.State("MEMORY_NEXT"):
+            with m.State("MEMORY_NEXT"):  # memory is far away: its byte is answered from a register
+                m.d.comb += [self.answer.valid.eq(1), self.answer.payload.data.eq(byte)]
                 m.next = "DATA"
+                with m.If(ended):
+                    m.next = "STATUS"
             with m.State("STATUS"):
                 m.d.comb += registers.r.ready.eq(1)
                 m.d.comb += [self.answer.valid.eq(1), self.answer.payload.data.eq(status), self.answer.payload.last.eq(1)]

@@ -49,10 +49,11 @@ class VectorUnit(wiring.Component):
 
     Members
     -------
-    instructions, retire, error, status, halt: see `interfaces.unit_members`; status says what was done in the cycle before.
+    instructions, retire, error, status, halt: see `interfaces.unit_members`; status says what was done one cycle ago, or two where columns
+    share lanes.
     a, b, write: scratchpad ports; a read request may be taken back before it is granted, and writes must always be taken at once.
     accumulator_read, accumulator_write: accumulator ports; likewise.
-    iteration: an iteration's operands were granted in this cycle.
+    iteration: an iteration's operands were granted in this cycle, or where columns share lanes in the one before.
     """
 
     def __init__(self, config: Config) -> None:
@@ -139,7 +140,7 @@ class VectorUnit(wiring.Component):
             m.d.comb += verdict.eq(Cause.PARAMETER)
 
         room, go = Signal(), Signal(init=1)  # a cycle late: `_QUEUE` has words to spare
-        m.d.comb += [room.eq(results.level < _RESULTS), fetch.go.eq(go)]
+        m.d.comb += room.eq(results.level < _RESULTS)
 
         # -- data path -------------------------------------------------------------------------------
         # A VECTOR's sweep begins when it is taken, or where columns share lanes from its registers, a cycle later.
@@ -147,28 +148,29 @@ class VectorUnit(wiring.Component):
         m.d.comb += [
             sequencer.start.eq(started if turns > 1 else start), sequencer.base_a.eq(first.a), sequencer.base_b.eq(first.b),
             sequencer.base_destination.eq(first.destination)]
+        # An iteration's operands were granted; one waits for them: where columns share lanes in the cycle before, for arbitration is long.
+        entered, waits = Signal(), Signal()
         resting = Signal()  # turns of the iteration that entered last still come
         if turns == 1:
             connect(m, requests.o, fetch.iterations)
             m.d.sync += go.eq(room)
             m.d.comb += [
+                fetch.go.eq(go), entered.eq(fetch.entered), waits.eq(requests.o.valid & ~fetch.entered),
                 lanes.move_next.eq(fetch.move_next), lanes.valid_next.eq(fetch.valid_next),
                 lanes.begins_next.eq(fetch.begins_next), lanes.tag_begins_next.eq(fetch.tag_begins_next),
                 lanes.tag.eq(fetch.tag), lanes.last.eq(1), lanes.a.eq(fetch.a), lanes.b.eq(fetch.b)]
         else:
             assert _RESULTS + 1 + -(-(self.settling + turns) // turns) <= _QUEUE, "what is under way has room"
             m.submodules.turns = cut = Turns(config)
-            pause = Signal(range(turns))  # cycles until the next iteration may be requested
-            entered, ran = Signal(), Signal()  # in the cycle before; an iteration, not a fault
-            m.d.sync += entered.eq(fetch.entered)
-            m.d.sync += go.eq(room & ~fetch.entered & (pause <= 1))
-            with m.If(fetch.entered):
+            pause, ran = Signal(range(turns)), Signal()  # turns still to come, not of a fault
+            m.d.sync += [entered.eq(fetch.entered), waits.eq(requests.o.valid & ~fetch.entered),
+                         go.eq(room & Mux(entered, turns == 2, pause <= 2))]
+            with m.If(entered):
                 m.d.sync += [pause.eq(turns - 1), ran.eq(self.iteration)]
             with m.Elif(pause != 0):
                 m.d.sync += pause.eq(pause - 1)
-            # The iteration leaves its queue a cycle late: arbitration is long.
             m.d.comb += [
-                fetch.iterations.valid.eq(requests.o.valid), fetch.iterations.payload.eq(requests.o.payload),
+                fetch.go.eq(go & ~entered), fetch.iterations.valid.eq(requests.o.valid), fetch.iterations.payload.eq(requests.o.payload),
                 requests.o.ready.eq(entered), resting.eq((pause != 0) & ran), cut.comes.eq(fetch.comes),
                 cut.tag_comes_begins.eq(fetch.tag_begins_next),
                 cut.tag.eq(fetch.tag), cut.a.eq(fetch.a), cut.b.eq(fetch.b),
@@ -214,10 +216,10 @@ class VectorUnit(wiring.Component):
             m.d.sync += failed.eq(1)
         m.d.comb += [self.error.cause.eq(sequencer.cause), self.error.pc.eq(pc), self.error.address.eq(sequencer.address)]
 
-        m.d.comb += self.iteration.eq(fetch.entered & ~requests.o.payload.tag.fault)
+        m.d.comb += self.iteration.eq(entered & ~requests.o.payload.tag.fault)
         m.d.sync += [self.status.state.eq(State.IDLE), self.status.pc.eq(pc)]
         with m.If(vectors != 0):
-            stalled = (requests.o.valid & ~fetch.entered) | (results.o.valid & ~results.o.ready)
+            stalled = waits | (results.o.valid & ~results.o.ready)
             m.d.sync += self.status.state.eq(Mux(self.iteration | resting, State.RUN, Mux(stalled, State.STALL_MEMORY, State.SETUP)))
         with m.Elif(taking):
             m.d.sync += [self.status.state.eq(State.SETUP), self.status.pc.eq(self.instructions.payload.pc)]

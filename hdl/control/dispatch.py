@@ -1,6 +1,6 @@
 """Dispatch: checks each instruction and puts it into its unit's queue."""
 
-from amaranth import Cat, Module, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -47,7 +47,7 @@ class Dispatch(wiring.Component):
         queues = [getattr(self, f"queue_{unit}") for unit in range(len(Unit))]
         valid, running = Signal(), Signal()  # of the instruction held; more to come after it
         held = Signal.like(self.instructions.payload, reset_less=True)
-        cause, address = Signal(8, reset_less=True), Signal(32, reset_less=True)
+        cause, faulty = Signal(8, reset_less=True), Signal(reset_less=True)
         targets, final = Signal(len(Unit)), Signal()  # where the instruction held goes: one of the queues, or it ends the program
         calm, ends, push, free, take = Signal(), Signal(), Signal(), Signal(), Signal()
 
@@ -56,7 +56,7 @@ class Dispatch(wiring.Component):
             valid.eq(targets.any() | final), ends.eq(final & calm & ~self.halt),
             push.eq((targets & Cat(queue.ready for queue in queues)).any() & ~self.halt), self.blocked.eq(valid & ~push),
             self.done.eq(ends & (cause == Cause.NONE)), self.error.valid.eq(ends & (cause != Cause.NONE)),
-            self.error.cause.eq(cause), self.error.pc.eq(held.pc), self.error.address.eq(address),
+            self.error.cause.eq(cause), self.error.pc.eq(held.pc), self.error.address.eq(Mux(faulty, self.fault.address, 0)),
             self.dispatched.eq(push | self.done)]
         for queue, target in zip(queues, targets, strict=True):
             m.d.comb += [queue.valid.eq(target & ~self.halt), queue.payload.eq(held)]
@@ -71,10 +71,10 @@ class Dispatch(wiring.Component):
             take.eq(free & (self.instructions.valid | self.fault.valid)), self.ended.eq(~running),
             last.eq(self.fault.valid | (decoder.cause != Cause.NONE) | (decoder.unit == isa.CONTROL))]
         with m.If(take):
-            m.d.sync += [running.eq(~last), held.eq(self.instructions.payload), address.eq(0), cause.eq(decoder.cause),
+            m.d.sync += [running.eq(~last), held.eq(self.instructions.payload), faulty.eq(self.fault.valid), cause.eq(decoder.cause),
                          final.eq(last), targets.eq(Cat(~last & (decoder.unit == number) for number in Unit))]
             with m.If(self.fault.valid):
-                m.d.sync += [held.pc.eq(self.fault.pc), cause.eq(self.fault.cause), address.eq(self.fault.address)]
+                m.d.sync += [held.pc.eq(self.fault.pc), cause.eq(self.fault.cause)]
         with m.If(self.start):
             m.d.sync += running.eq(1)
         return m

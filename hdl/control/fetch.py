@@ -16,7 +16,8 @@ PAGE_BYTES = 4096  # no AXI burst crosses a multiple of this
 
 
 class FaultSignature(wiring.Signature):
-    """While `valid`: there is no instruction at `pc`, and there will be none, because of `cause` (isa.Cause)."""
+    """While `valid`: there is no instruction at `pc`, and there will be none, because of `cause` (isa.Cause). `address` stays until the
+    next start."""
 
     def __init__(self) -> None:
         super().__init__({"valid": Out(1), "cause": Out(8), "pc": Out(isa.PC_BITS), "address": Out(32)})

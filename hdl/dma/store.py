@@ -68,6 +68,8 @@ class StoreUnit(wiring.Component):
         space, flying = Signal(range(depth + 1), init=depth), Signal(range(in_flight + 1))
         inside, left, next_left = Signal(), Signal(8), Signal(8, reset_less=True)  # not the first line of the segment; lines after this
         line, next_line = Signal(segment.line.shape()), Signal(segment.line.shape(), reset_less=True)
+        first_touches, next_touches = (touched(m, config, address=value << exact_log2(config.line_bytes), beyond=None, name=name)
+                                       for name, value in (("first_line", segment.line), ("next_line", next_line)))
         m.d.comb += [
             go.eq(bursts.segments.valid & ~self.halt & ~stopped & ~completion.failed & ~complete), for_bus.eq(segment.kind == Kind.DATA),
             final.eq(left == 0),
@@ -75,7 +77,7 @@ class StoreUnit(wiring.Component):
             line.eq(Mux(inside, next_line, segment.line)), left.eq(Mux(inside, next_left, segment.length)),
             self.read.valid.eq(go & for_bus & (space != 0) & (~final | may_issue)),
             self.read.address.eq(line << exact_log2(config.line_bytes)),
-            self.read.touches.eq(touched(m, config, address=self.read.address, beyond=None, name="line")),
+            self.read.touches.eq(Mux(inside, next_touches, first_touches)),
             taken.eq(self.read.valid & self.read.ready),
             skip.eq(go & ~for_bus & queue.i.ready), bursts.segments.ready.eq(issue | skip), queue.i.valid.eq(issue | skip),
             *(queue.i.payload[name].eq(segment[name]) for name in TRACKED.members)]

@@ -97,7 +97,7 @@ class OperandFetch(wiring.Component):
                     before, kinds[name] = kinds[name], Signal(3, name=f"source_{name}_{stage}", reset_less=True)
                     m.d.sync += kinds[name].eq(before)
             later = Signal(tag_layout(self._config), name=f"tag_{stage}", reset_less=True)
-            with m.If(previous[1]):
+            with m.If(previous[1] if stage else 1):  # a grant is known late: the first register takes whatever stands there
                 m.d.sync += later.eq(tag)
             tag_next, tag = tag, later
         # `previous` holds what `move`, `valid` and `taken` become, so that copies of them can be registers.

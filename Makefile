@@ -35,6 +35,7 @@ sim: $(READY)   ## run MODEL on INPUT with CONFIG on the RTL; results in OUT
 verilog: $(READY)   ## write the Verilog of CONFIG and all that goes with it to OUT
 	$(WEFT) verilog "$(CONFIG)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 
+bitstream: CONFIG := configs/edge8.toml
 bitstream: $(READY)   ## build the FPGA image of CONFIG for BOARD with open tools; bitstream and report in OUT
 	$(WEFT) bitstream "$(CONFIG)" --board "$(BOARD)" $(if $(OUT),--out "$(OUT)") $(ARGS)
 

@@ -38,4 +38,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1] if len(sys.argv) > 1 else "golden", Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / "configs/tiny4.toml")
     except WeftError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

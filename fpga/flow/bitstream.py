@@ -103,6 +103,7 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     family = design.family_of(board)
     check_tools(family)
     check_writable(out)
+    (out / f"{NAME}.{family.suffix}").unlink(missing_ok=True)  # of an earlier run: whatever happens now, it is not this image
     check_writable(steps_folder(), "$WEFT_CACHE")
     check_memory(config, board)
     steps = Steps(steps_folder(), lambda name: tell(name, ""), done)
@@ -126,8 +127,6 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     with staged(out) as folder:
         if stream:
             shutil.copyfile(packed / stream, folder / stream)
-        else:
-            (out / f"{NAME}.{family.suffix}").unlink(missing_ok=True)  # of an earlier run
         (folder / f"{NAME}.v").write_text(made.design.verilog)
         (folder / f"{NAME}.{family.constraints}").write_text(made.design.constraints)
         shutil.copyfile(made.step / synthesis.LOG, folder / "yosys.log")

@@ -113,6 +113,14 @@ def test_memories_are_too_large(tmp_path: Path) -> None:
     assert "scratchpad 512" in error.why and "LFE5U-85F has 416" in error.why and "configs/edge8.toml" in error.fix
 
 
+def test_an_earlier_bitstream_is_never_taken_for_this_one(tmp_path: Path) -> None:
+    earlier = tmp_path / "weft.bit"
+    earlier.write_text("of another configuration")
+    with pytest.raises(WeftError):
+        build(LARGE, tiny_core(), ULX3S, tmp_path, Options())
+    assert not earlier.exists()
+
+
 def test_memories_that_just_fit() -> None:
     board = dataclasses.replace(ULX3S, memory_kib=416 - 4 - 1)
     check_memory(SMALL, board)

@@ -26,7 +26,7 @@ from weft.gen.compiler.lower.resident import ResidentSets, fits
 from weft.gen.compiler.memory import ConstantRing, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
 from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible
-from weft.gen.compiler.plan_cost import cycles
+from weft.gen.compiler.plan_search import Search
 from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
@@ -36,6 +36,7 @@ from weft.gen.graph import Add, AveragePool, Conv, Graph, Node, Scale
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up
 BLOCK_PARTS = (8, 16, 20)  # of the scratchpad that the largest block of constants may take
 RING_SHARES = (3, 5, 7)  # sixteenths of the scratchpad that may be set aside for constants
+MORE_ROUNDS = 3  # of changes to the best of the plans
 INPUT_PARTS = 8  # pieces in which the input arrives, so that work starts before all of it is there
 
 
@@ -75,14 +76,19 @@ class Compilation:
         Blocks are smaller only where that saves time."""
         lines = self.config.scratchpad_lines
         rooms = [(lines // part, _ring_lines(lines // part)) for part in BLOCK_PARTS]
-        plans = [(room, Planner(self.config, self.graph, self.simple, room[1]).plan()) for room in rooms]
-        if any(plan.made for _, plan in plans):  # more room for constants, so that those of a chain may stay
+        searches = [(room, Search(Planner(self.config, self.graph, self.simple, room[1]))) for room in rooms]
+        if any(search.plan.made for _, search in searches):  # more room for constants, so that those of a chain may stay
             rooms = [(lines // BLOCK_PARTS[-1], lines * share // 16) for share in RING_SHARES]
             for room in rooms:
                 with contextlib.suppress(WeftError):  # too little is left for activations
-                    plans.append((room, Planner(self.config, self.graph, self.simple, room[1]).plan()))
-        (limit, _), plan = min(plans, key=lambda item: (cycles(self.config, self.simple, item[1]), -item[0][0]))
-        return limit, plan
+                    searches.append((room, Search(Planner(self.config, self.graph, self.simple, room[1]))))
+        for _, search in searches:
+            search.round()
+        (limit, _), best = min(searches, key=lambda item: (item[1].cost, -item[0][0]))
+        for _ in range(MORE_ROUNDS):
+            if not best.round():
+                break
+        return limit, best.finish()
 
     def _place_outputs(self) -> list[Placed]:
         placed, line = [], 0

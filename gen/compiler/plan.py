@@ -2,17 +2,19 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from itertools import accumulate
 
+from weft.gen.compiler.bands import Bands
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
 from weft.gen.compiler.lower.packed import Packing
 from weft.gen.compiler.lower.pooling import sums_over_rows
 from weft.gen.compiler.memory import AccumulatorSlots, Buffer, place
-from weft.gen.compiler.plan_cost import array_bound, cycles
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.compiler.turns import Rows, held_between, input_rows, made_rows
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.graph import Add, Conv, Graph, MaxPool, Softmax
+from weft.gen.graph import Add, Conv, Graph, MaxPool, Softmax, Tensor
 
 PACKED = "packed windows"  # name of their buffers
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
@@ -31,11 +33,23 @@ def fusible(simple: Simplified, step: int) -> bool:
 
 
 @dataclasses.dataclass
+class Choice:
+    """What a plan does not find by itself: steps before which chains are cut (`separate`), whether kernel windows are packed, and the first
+    steps of chains whose operands have one buffer instead of two (`single`): a band may be larger, but arrives only when the one before is
+    done."""
+
+    separate: set[int] = dataclasses.field(default_factory=set)
+    packs: bool = False
+    single: frozenset[int] = frozenset()
+
+
+@dataclasses.dataclass
 class Plan:
     """`resident[tensor]` lies on chip from its producer to its last reader; `spilled[tensor]` is (window, line) in DRAM. Steps of one of
     `chains` take turns, band by band, if they have bands: `made[step]` are the output rows of each, and `bands[step, tensor]` says where
     in alternating buffers the rows of a spilled operand lie. Steps of `handed` take what the step before made from there. Tensors of
-    `passing` have no other reader: they never go to DRAM, although they have a place there. `packed[step]`: first lines for kernel
+    `passing` have no other reader: they never go to DRAM, although they have a place there. Operands of chains that begin with a step of
+    `single` have one buffer. `packed[step]`: first lines for kernel
     windows that the step packs, for one band after the other. Steps of `in_parts` are means whose input comes in bands; only the last of
     these has an output row."""
 
@@ -48,6 +62,7 @@ class Plan:
     passing: set[str]
     packed: dict[int, list[int]]
     in_parts: set[int]
+    single: frozenset[int]
     buffers: list[Buffer]
     height: int
     spill_lines: int
@@ -62,7 +77,8 @@ class Planner:
         self.born = {simple.root[graph.input]: 0}
         self.dies = {simple.root[graph.input]: 0}
         self.halo: dict[str, Halo] = {}
-        self._known: dict[tuple[object, ...], Bands] = {}
+        self.choice = Choice()
+        self._known: dict[tuple[object, ...], list[Bands]] = {}
         for step, node in enumerate(simple.nodes):
             self.born[node.output] = self.dies[node.output] = step
             for name in node.inputs:
@@ -87,7 +103,7 @@ class Planner:
     def _packed_lines(self, step: int, made: list[Rows]) -> int:
         """Lines for the kernel windows that `step` packs in each band."""
         node, sizes = self.simple.nodes[step], [last - first + 1 for first, last in made]
-        if not self.packs or not isinstance(node, Conv):
+        if not self.choice.packs or not isinstance(node, Conv):
             return 0
         target, packing = self.simple.tensors[node.output], Packing.of(node)
         if not packing.saves(node, target, max(sizes), self.config):
@@ -96,7 +112,7 @@ class Planner:
 
     def _follows(self, step: int, start: int, spilled: list[str]) -> bool:
         """Whether `step` can take turns with the steps from `start` on: it reads the result of the step before, which is spilled."""
-        if step == start or step in self.separate or (fusible(self.simple, step) and not self._adds(step + 1, start)):
+        if step == start or step in self.choice.separate or (fusible(self.simple, step) and not self._adds(step + 1, start)):
             return False
         node, before = self.simple.nodes[step], self.simple.nodes[step - 1]
         name = before.output
@@ -122,44 +138,44 @@ class Planner:
                 chains.append(range(step, step + 1))
         return chains
 
-    def plan(self) -> Plan:
-        """Let steps take turns where that saves time; pack kernel windows where nothing more has to be spilled for it."""
-        self.packs, self.separate = False, set[int]()
-        best, kept = self._plan(), self.separate
-        self.cost = cycles(self.config, self.simple, best)
-        slow = [chain for chain in best.chains if not array_bound(self.config, self.simple, best, chain)]
-        for cut in [cut for chain in slow for cut in (*({step} for step in chain[1:]), set(chain[1:]))]:
-            self.separate = kept | cut
-            trial = self._plan()
-            cost = cycles(self.config, self.simple, trial)
-            if cost < self.cost:
-                best, kept, self.cost = trial, self.separate, cost
-        self.packs, self.separate = True, kept
-        packing = self._plan()
-        return packing if list(packing.spilled) == list(best.spilled) and packing.chains == best.chains else best
-
-    def _plan(self) -> Plan:
-        """Spill as little as needed, largest tensors at the fullest step first."""
-        spilled: list[str] = []
-        self.separate = set(self.separate)
+    def plan(self, choice: Choice) -> Plan:
+        """Spill as little as needed, largest tensors at the fullest step first. `choice.separate` grows where a chain does not fit."""
+        self.choice, spilled, begin = choice, list[str](), 0
         while True:
             resident = {name: self.layout(name) for name in self.born if name not in spilled}
             chains = self._chains(spilled)
             chain_of = {step: chain for chain in chains for step in chain}
             buffers = [Buffer(name, layout.lines, chain_of[self.born[name]].start, chain_of[self.dies[name]].stop - 1)
                        for name, layout in resident.items()]
+            free, gone = self._free(buffers), frozenset(spilled)
             for share in SHARES:
+                # Chains before the one that was stuck last seldom are stuck: they are looked at again at the end.
+                stuck = next((chain for chain in chains if chain.start >= begin and not self._fit(chain, share, gone, free)), None)
+                fits = [] if stuck else [(chain, self._fit(chain, share, gone, free)) for chain in chains]
+                stuck = stuck or next((chain for chain, own in fits if own is None), None)
+                if stuck:
+                    continue
                 bands = Bands()
-                stuck = next((chain for chain in chains if not self._fit(chain, share, spilled, buffers, bands)), None)
-                height = self._place(buffers + bands.buffers) if stuck is None else None
+                for _, own in fits:
+                    bands.add(own)
+                height = self._place(buffers + bands.buffers)
                 if height is not None:
                     return self._finish(resident, spilled, chains, bands, buffers, height)
+            begin = stuck.start if stuck else 0
             try:
                 spilled.append(self._victim(buffers, stuck))
             except WeftError:
                 if stuck is None or len(stuck) == 1:
                     raise
-                self.separate.add(self._cut(stuck))
+                choice.separate.add(self._cut(stuck))
+
+    def _free(self, buffers: list[Buffer]) -> list[int]:
+        """Lines beside the buffers, at each step."""
+        change = [0] * (len(self.simple.nodes) + 1)
+        for buffer in buffers:
+            change[buffer.start] -= buffer.lines
+            change[buffer.end + 1] += buffer.lines
+        return list(accumulate(change[:-1], initial=self.limit))[1:]
 
     def _cut(self, chain: range) -> int:
         """Where to cut a chain that does not fit: before its last step, an addition not from its convolution."""
@@ -178,30 +194,39 @@ class Planner:
         height = place(buffers, self.limit, lambda buffer: (-long[buffer.name], -buffer.lines, buffer.start))
         return height if height is not None else place(buffers, self.limit)
 
-    def _fit(self, chain: range, share: float, spilled: list[str], buffers: list[Buffer], bands: "Bands") -> bool:
-        """Add to `bands` those of a chain's spilled operands, as few as fit in a `share` of what is free beside the buffers. False
-        if not even one row fits."""
-        nodes = [self.simple.nodes[step] for step in chain]
-        if not any(name in spilled for node in nodes for name in (*map(self.simple.root.get, node.inputs), node.output)):
-            if lines := self._packed_lines(chain.start, [(0, self.simple.tensors[nodes[0].output].shape[0] - 1)]):
-                bands.buffers.append(Buffer(f"{PACKED}#{chain.start}.0", lines, chain.start, chain.start))
-            return True
-        free = self.limit - sum(buffer.lines for buffer in buffers if buffer.start <= chain.start <= buffer.end)
-        height, before = self.simple.tensors[nodes[-1].output].shape[0], 0
-        for count in range(1, height + 1):
-            rows = -(-height // count)
-            if rows == before:
-                continue
-            before, own = rows, self._buffers(chain, rows, spilled)
-            if own.lines <= (free if rows == 1 else free * share):
-                bands.add(own)
-                return True
-        parts = self._parts(chain[-1], spilled, free * share)
-        if parts:
-            bands.add(parts)
-        return parts is not None
+    def _fit(self, chain: range, share: float, spilled: frozenset[str], free: list[int]) -> Bands | None:
+        """Bands of a chain's spilled operands, as few as fit in a `share` of what is free. None if not even one row fits."""
+        names = self._names(chain)
+        if not names & spilled:
+            bands = Bands()
+            if lines := self._packed_lines(chain.start, [(0, self.simple.tensors[self.simple.nodes[chain.start].output].shape[0] - 1)]):
+                bands.reserve(Buffer(f"{PACKED}#{chain.start}.0", lines, chain.start, chain.start))
+            return bands
+        room = free[chain.start]
+        for rows, own in self._candidates(chain, names & spilled):
+            if own.lines <= (room if rows == 1 else room * share):
+                return own
+        return self._parts(chain[-1], spilled, room * share)
 
-    def _parts(self, step: int, spilled: list[str], free: float) -> "Bands | None":
+    def alone(self, chain: range) -> bool:
+        """Whether a chain is one step, or a convolution and its addition: nothing is handed from one round to the next."""
+        return len(chain) == 1 or (len(chain) == 2 and isinstance(self.simple.nodes[chain[1]], Add))
+
+    def _names(self, chain: range) -> frozenset[str]:
+        """Tensors that a chain reads or writes."""
+        nodes = self.simple.nodes[chain.start:chain.stop]
+        return frozenset(self.simple.root[name] for node in nodes for name in (*node.inputs, node.output))
+
+    def _candidates(self, chain: range, spilled: frozenset[str]) -> Iterator[tuple[int, Bands]]:
+        """What a chain needs for bands of all its last step's rows, of half of them and so on."""
+        height = self.simple.tensors[self.simple.nodes[chain[-1]].output].shape[0]
+        known = self._known.setdefault((chain, self.choice.packs, chain.start in self.choice.single, spilled), [])
+        for index, rows in enumerate(dict.fromkeys(-(-height // count) for count in range(1, height + 1))):
+            if index == len(known):
+                known.append(self._new_buffers(chain, rows, spilled))
+            yield rows, known[index]
+
+    def _parts(self, step: int, spilled: frozenset[str], free: float) -> Bands | None:
         """Bands of the input of a mean over all rows, if they fit `free` lines: as few as possible."""
         node = self.simple.nodes[step]
         source, target = self.simple.tensors[node.inputs[0]], self.simple.tensors[node.output]
@@ -214,26 +239,18 @@ class Planner:
             own = Bands()
             own.made = {step: [(0, -1)] * (len(held) - 1) + [(0, 0)]}
             own.in_parts.add(step)
-            own.hold(self, (step, name), held, self.halo.get(name, Halo()), 2, chain)
+            own.hold(*self._sized(name), (step, name), held, self.halo.get(name, Halo()), 2, chain)
             if node.output in spilled:
-                own.hold(self, (step, node.output), own.made[step], Halo(), 1, chain)
+                own.hold(*self._sized(node.output), (step, node.output), own.made[step], Halo(), 1, chain)
             if own.lines <= free:
                 return own
         return None
 
-    def _buffers(self, chain: range, rows: int, spilled: list[str]) -> "Bands":
-        """What a chain needs for bands of `rows` rows of its last step."""
-        names = {name for step in chain for name in (*self.simple.nodes[step].inputs, self.simple.nodes[step].output)}
-        key = chain, rows, self.packs, frozenset(spilled).intersection(map(self.simple.root.get, names))
-        if key not in self._known:
-            self._known[key] = self._new_buffers(chain, rows, spilled)
-        return self._known[key]
-
-    def _new_buffers(self, chain: range, rows: int, spilled: list[str]) -> "Bands":
+    def _new_buffers(self, chain: range, rows: int, spilled: frozenset[str]) -> Bands:
         result, made = Bands(), made_rows(self.simple, chain, rows)
-        result.made = made
+        result.made, single = made, chain.start in self.choice.single and self.alone(chain)
         for step in chain:
-            node, copies = self.simple.nodes[step], 1 if len(made[step]) == 1 else 2
+            node, copies = self.simple.nodes[step], 1 if single or len(made[step]) == 1 else 2
             for name in dict.fromkeys(self.simple.root[name] for name in node.inputs):
                 if name not in spilled:
                     continue
@@ -241,19 +258,22 @@ class Planner:
                 if step > chain.start and name == self.simple.nodes[step - 1].output:
                     held = held_between(self.simple, step, made)
                     # What an addition takes from its convolution is read by the unit that wrote it.
-                    result.hold(self, (step, name), held, side, 1 if isinstance(node, Add) else copies, chain)
+                    result.hold(*self._sized(name), (step, name), held, side, 1 if isinstance(node, Add) else copies, chain)
                     result.layouts[step - 1, name] = result.layouts[step, name]
                     result.handed.add(step)
                     if self.dies[name] == step:
                         result.passing.add(name)
                 else:
                     held = [input_rows(self.simple, node, name, *span) for span in made[step]]
-                    result.hold(self, (step, name), held, side, copies, chain)
+                    result.hold(*self._sized(name), (step, name), held, side, copies, chain)
             if node.output in spilled and (step == chain[-1]):
-                result.hold(self, (step, node.output), made[step], Halo(), copies, chain)
+                result.hold(*self._sized(node.output), (step, node.output), made[step], Halo(), copies, chain)
             if lines := self._packed_lines(step, made[step]):
-                result.buffers += [Buffer(f"{PACKED}#{step}.{index}", lines, chain.start, chain.stop - 1) for index in range(copies)]
+                result.reserve(*(Buffer(f"{PACKED}#{step}.{index}", lines, chain.start, chain.stop - 1) for index in range(copies)))
         return result
+
+    def _sized(self, name: str) -> tuple[Tensor, int]:
+        return self.simple.tensors[name], self.config.line_bytes
 
     def _victim(self, buffers: list[Buffer], stuck: range | None) -> str:
         """The largest tensor that may be spilled, live at the step that is stuck or else the fullest."""
@@ -272,7 +292,7 @@ class Planner:
                             fix="use a configuration with a larger scratchpad.kib")
         return max(candidates, key=lambda buffer: buffer.lines).name
 
-    def _finish(self, resident: dict[str, Layout], spilled: list[str], chains: list[range], bands: "Bands", buffers: list[Buffer],
+    def _finish(self, resident: dict[str, Layout], spilled: list[str], chains: list[range], bands: Bands, buffers: list[Buffer],
                 height: int) -> Plan:
         everything = buffers + bands.buffers
         line = {buffer.name: buffer.line for buffer in everything}
@@ -290,39 +310,5 @@ class Planner:
             homes[name] = (SPILL_WINDOW, next_line)
             tensor = self.simple.tensors[name]
             next_line += tensor.shape[0] * Layout(tensor, self.config.line_bytes, aligned=True).data_lines
-        return Plan(placed, homes, chains, bands.made, placed_bands, bands.handed, bands.passing, packed, bands.in_parts, everything,
-                    height, next_line)
-
-
-class Bands:
-    """Buffers for bands, not yet placed. `layouts[step, tensor]`: for each band the name of its buffer and the rows that it then holds."""
-
-    def __init__(self) -> None:
-        self.buffers: list[Buffer] = []
-        self.layouts: dict[tuple[int, str], list[tuple[str, Layout]]] = {}
-        self.made: dict[int, list[Rows]] = {}
-        self.handed: set[int] = set()
-        self.passing: set[str] = set()
-        self.in_parts: set[int] = set()
-
-    def hold(self, planner: Planner, key: tuple[int, str], held: list[Rows], side: Halo, copies: int, chain: range) -> None:
-        """`copies` buffers for the rows `held` of an operand, with what stands beside them."""
-        step, name = key
-        tensor, size = planner.simple.tensors[name], planner.config.line_bytes
-        whole = Layout(tensor, size, Halo(0, side.left, 0, side.right), True, rows=max(last - first + 1 for first, last in held))
-        names = [f"{name}#{step}.{index}" for index in range(copies)]
-        self.buffers += [Buffer(label, whole.lines, chain.start, chain.stop - 1) for label in names]
-        self.layouts[key] = [(names[index % copies], dataclasses.replace(whole, first_row=first, rows=last - first + 1))
-                             for index, (first, last) in enumerate(held)]
-
-    @property
-    def lines(self) -> int:
-        return sum(buffer.lines for buffer in self.buffers)
-
-    def add(self, other: "Bands") -> None:
-        self.buffers += [dataclasses.replace(buffer) for buffer in other.buffers]
-        self.layouts |= other.layouts
-        self.made |= other.made
-        self.handed |= other.handed
-        self.passing |= other.passing
-        self.in_parts |= other.in_parts
+        return Plan(placed, homes, chains, bands.made, placed_bands, bands.handed, bands.passing, packed, bands.in_parts,
+                    self.choice.single, everything, height, next_line)

@@ -22,16 +22,17 @@ ENOUGH = 1.03  # times the work of the array
 
 @dataclasses.dataclass
 class Work:
-    """Cycles of array and vector unit, lines that cross the bus, and cycles that bands cost."""
+    """Cycles of array and vector unit, lines that cross the bus, cycles that bands cost, and those in which all wait for the bus."""
 
     matrix: int = 0
     vector: int = 0
     dram: int = 0
     overhead: int = 0
+    waiting: int = 0
 
     @property
     def cycles(self) -> int:
-        return max(self.matrix, self.vector, self.dram) + self.overhead + self.dram // HIDDEN
+        return max(self.matrix, self.vector, self.dram) + self.overhead + self.waiting + self.dram // HIDDEN
 
 
 def weight_lines(node: Conv, plan: Filter | None, lanes: int) -> int:
@@ -41,12 +42,12 @@ def weight_lines(node: Conv, plan: Filter | None, lanes: int) -> int:
     return groups * lanes * (plan.folds if plan else height * lines_for(width * depth, lanes))
 
 
-def _array(node: Conv, plan: Filter | None, made: list[Rows], width: int, lanes: int) -> int:
+def _array(node: Conv, plan: Filter | None, made: list[Rows], width: int, lanes: int, packed: bool) -> int:
     """Cycles of the array for all bands; a depthwise stream begins with the rows above each band."""
     groups = lines_for(len(node.weights), lanes)
     rows = [last - first + 1 for first, last in made if last >= first]
     if plan is None:
-        folds = weight_lines(node, None, lanes) // lanes // groups
+        folds = lines_for(node.weights[0].size, lanes) if packed else weight_lines(node, None, lanes) // lanes // groups
         return sum(groups * folds * max(count * width, lanes) for count in rows)
     reach = (node.weights.shape[1] - 1) * node.dilation[0]
     return sum(groups * plan.folds * ((count - 1) * node.stride[0] + 1 + reach) * plan.length for count in rows)
@@ -78,7 +79,9 @@ def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Wor
             filtered = Filter.of(node, simple.tensors[node.inputs[0]], simple.tensors[node.output], config)
             lines = weight_lines(node, filtered, lanes)
             constants, refetched = constants + lines, refetched + lines * count
-            work.matrix += _array(node, filtered, made, width, lanes)
+            work.matrix += _array(node, filtered, made, width, lanes, step in plan.packed)
+            if step in plan.packed:
+                work.vector += height * node.stride[0] * width * lines_for(math.prod(node.weights.shape[2:]), lanes)
             work.vector += height * width * lines_for(channels, lanes)
         elif isinstance(node, Add):
             work.vector += ADD_PASSES * lines_for(height * width * channels, lanes)
@@ -93,8 +96,9 @@ def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Wor
                 continue
             tensor = simple.tensors[name]
             spans = [input_rows(simple, node, name, *span) for span in made]
-            work.dram += sum(min(last, tensor.shape[0] - 1) - max(0, first) + 1 for first, last in spans) \
-                * plan.bands[step, name][0].data_lines
+            lines = sum(min(last, tensor.shape[0] - 1) - max(0, first) + 1 for first, last in spans) * plan.bands[step, name][0].data_lines
+            work.dram += lines
+            work.waiting += lines * (chain.start in plan.single)
         if node.output in plan.spilled and node.output not in plan.passing:
             work.dram += height * plan.bands[step, node.output][0].data_lines
     fits = constants + max(constants // 8, 1) <= config.scratchpad_lines - plan.height

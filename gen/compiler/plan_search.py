@@ -1,0 +1,73 @@
+"""Chooses among plans: where chains are cut, and which of them have one buffer for each operand instead of two."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from weft.gen.compiler.plan import Choice, Plan, Planner
+from weft.gen.compiler.plan_cost import array_bound, cycles
+from weft.gen.errors import WeftError
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Steps before which chains are cut or joined, those whose chains change between one buffer and two, and whether it is the other way
+    with the packing of kernel windows."""
+
+    cut: frozenset[int] = frozenset()
+    join: frozenset[int] = frozenset()
+    turn: frozenset[int] = frozenset()
+    pack: bool = False
+
+    def applied(self, choice: Choice) -> Choice:
+        return Choice((choice.separate | self.cut) - self.join, choice.packs ^ self.pack, choice.single ^ self.turn)
+
+
+class Search:
+    """The best plan so far, with what it costs."""
+
+    def __init__(self, planner: Planner) -> None:
+        self.planner, self.choice = planner, Choice()
+        self.plan = planner.plan(self.choice)
+        self.cost = self._cost(self.plan)
+
+    def _cost(self, plan: Plan) -> int:
+        return cycles(self.planner.config, self.planner.simple, plan)
+
+    def round(self) -> bool:
+        """Try every change once, keep those that save time; whether any did."""
+        before = self.cost
+        for change in list(_changes(self.planner, self.plan, self.choice)):
+            self._try(change)
+        return self.cost < before
+
+    def finish(self) -> Plan:
+        """The plan, with packed kernel windows if nothing changes for that but the lines that they take."""
+        if not self.choice.packs:
+            self._try(Change(pack=True), at_least_equal=True)
+        return self.plan
+
+    def _try(self, change: Change, *, at_least_equal: bool = False) -> None:
+        choice = change.applied(self.choice)
+        try:
+            trial = self.planner.plan(choice)
+        except WeftError:  # something does not fit that way
+            return
+        found = self._cost(trial)
+        same = at_least_equal and list(trial.spilled) == list(self.plan.spilled) and trial.chains == self.plan.chains
+        if found < self.cost or same:
+            self.plan, self.choice, self.cost = trial, choice, found
+
+
+def _changes(planner: Planner, plan: Plan, kept: Choice) -> Iterator[Change]:
+    """Cuts of chains that are slow, one buffer instead of two where a slow step is alone, packed windows, and fewer cuts."""
+    for chain in plan.chains:
+        if array_bound(planner.config, planner.simple, plan, chain):
+            continue
+        for cut in (*({step} for step in chain[1:]), set(chain[1:])):
+            if cut:
+                yield Change(cut=frozenset(cut))
+        if planner.alone(chain) and len(plan.made.get(chain.start, ())) > 1:
+            yield Change(turn=frozenset({chain.start}))
+    yield Change(pack=True)
+    for step in sorted(kept.separate):
+        yield Change(join=frozenset({step}))

@@ -134,8 +134,10 @@ class Compilation:
             self.context.cold = chain.start == 0
             count = len(self._bands(chain.start, self.simple.nodes[chain.start]))
             # A stage works on what the stage before did in the round before, so nobody waits for the end of a band.
+            # With one buffer for what is handed on, the last stage comes first: it reads what the others are about to replace.
+            order = list(enumerate(stages))[::-1 if chain.start in self.plan.single else 1]
             for turn in range(count + len(stages) - 1):
-                for place, index in enumerate(stages):
+                for place, index in order:
                     if 0 <= turn - place < count:
                         steps += self._band_steps(index, turn - place, chain.start if count > 1 else -1)
             steps += [LayerStep(index, Step(partial(self._leave_layer, self.simple.nodes[index].output))) for index in chain]
@@ -250,9 +252,9 @@ class Compilation:
         node = self.simple.nodes[step]
         band = self._bands(step, node)[number]
         if step + 1 in self.plan.handed:
-            self._fill_beyond(band.output)
             if number:
                 self._keep(self._bands(step, node)[number - 1].output, band.output, band.first - 1)
+            self._fill_beyond(band.output)
         elif node.output in self.plan.spilled:
             self.emitter.fill_padding(band.output)
 
@@ -265,14 +267,20 @@ class Compilation:
         self.emitter.fill(stop, layout.base_line + layout.body_lines - stop, layout.pad_value)
 
     def _keep(self, source: Layout, target: Layout, last: int) -> None:
-        """Copy the rows up to `last` that a band needs again, with what stands beside them, from the buffer of the band before."""
-        first, size = max(0, target.first_row), self.emitter.line_bytes
-        if last < first or source.base_line == target.base_line:
+        """Copy the rows up to `last` that a band needs again, with what stands beside them, from the buffer of the band before, which may
+        be the same one: rows then move up, one after the other where they overlap."""
+        first, size, left = max(0, target.first_row), self.emitter.line_bytes, target.left_lines * self.emitter.line_bytes
+        distance = target.first_row - source.first_row
+        if last < first or (source.base_line == target.base_line and not distance):
             return
-        counts, steps = (target.row_lines, last - first + 1), (size, target.row_lines * size)
-        left = target.left_lines * size
-        self.emitter.vector(counts, byte_source(source, first, last, source.address(first) - left, steps),
-                            byte_destination(target, first, last, target.address(first) - left, steps))
+        together = last - first + 1
+        if source.base_line == target.base_line:
+            together = min(together, distance)
+        steps = (size, target.row_lines * size)
+        for row in range(first, last + 1, together):
+            end = min(row + together - 1, last)
+            self.emitter.vector((target.row_lines, end - row + 1), byte_source(source, row, end, source.address(row) - left, steps),
+                                byte_destination(target, row, end, target.address(row) - left, steps))
 
     def _leave_band(self, step: int, number: int, _: list[int]) -> None:
         """Write the rows of a spilled output to its home and, if it is one of the network's, to the output window."""

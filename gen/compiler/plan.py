@@ -35,8 +35,8 @@ def fusible(simple: Simplified, step: int) -> bool:
 @dataclasses.dataclass
 class Choice:
     """What a plan does not find by itself: steps before which chains are cut (`separate`), whether kernel windows are packed, and the first
-    steps of chains whose operands have one buffer instead of two (`single`): a band may be larger, but arrives only when the one before is
-    done."""
+    steps of chains whose operands have one buffer instead of two (`single`): bands may be larger. What such a chain hands on is read before
+    it is written in each round; a step that is alone waits for its next band until this one is done."""
 
     separate: set[int] = dataclasses.field(default_factory=set)
     packs: bool = False
@@ -208,10 +208,6 @@ class Planner:
                 return own
         return self._parts(chain[-1], spilled, room * share)
 
-    def alone(self, chain: range) -> bool:
-        """Whether a chain is one step, or a convolution and its addition: nothing is handed from one round to the next."""
-        return len(chain) == 1 or (len(chain) == 2 and isinstance(self.simple.nodes[chain[1]], Add))
-
     def _names(self, chain: range) -> frozenset[str]:
         """Tensors that a chain reads or writes."""
         nodes = self.simple.nodes[chain.start:chain.stop]
@@ -248,7 +244,7 @@ class Planner:
 
     def _new_buffers(self, chain: range, rows: int, spilled: frozenset[str]) -> Bands:
         result, made = Bands(), made_rows(self.simple, chain, rows)
-        result.made, single = made, chain.start in self.choice.single and self.alone(chain)
+        result.made, single = made, chain.start in self.choice.single
         for step in chain:
             node, copies = self.simple.nodes[step], 1 if single or len(made[step]) == 1 else 2
             for name in dict.fromkeys(self.simple.root[name] for name in node.inputs):

@@ -68,6 +68,7 @@ def array_bound(config: Config, simple: Simplified, plan: "Plan", chain: range) 
 
 def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Work:
     lanes, work, constants, bands = config.lanes, Work(), 0, 0
+    stages = sum(not isinstance(simple.nodes[step], Add) or step == chain.start for step in chain)
     refetched = 0  # lines of weights, if every band fetches them again
     for step in chain:
         node = simple.nodes[step]
@@ -98,10 +99,11 @@ def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Wor
             spans = [input_rows(simple, node, name, *span) for span in made]
             lines = sum(min(last, tensor.shape[0] - 1) - max(0, first) + 1 for first, last in spans) * plan.bands[step, name][0].data_lines
             work.dram += lines
-            work.waiting += lines * (chain.start in plan.single)
+            work.waiting += lines * (chain.start in plan.single and stages == 1)
         if node.output in plan.spilled and node.output not in plan.passing:
             work.dram += height * plan.bands[step, node.output][0].data_lines
     fits = constants + max(constants // 8, 1) <= config.scratchpad_lines - plan.height
     work.dram += constants if fits and len(chain) > 1 else refetched
-    work.overhead = BAND * (bands if bands > len(chain) else 0)
+    # Of two stages with one buffer between them each waits for the last results of the other.
+    work.overhead = BAND * (bands if bands > len(chain) else 0) * (3 if chain.start in plan.single and stages == 2 else 1)
     return work

@@ -59,14 +59,14 @@ class Search:
 
 
 def _changes(planner: Planner, plan: Plan, kept: Choice) -> Iterator[Change]:
-    """Cuts of chains that are slow, one buffer instead of two where a slow step is alone, packed windows, and fewer cuts."""
+    """Cuts of chains that are slow, one buffer instead of two, packed windows, and fewer cuts."""
     for chain in plan.chains:
         if array_bound(planner.config, planner.simple, plan, chain):
             continue
         for cut in (*({step} for step in chain[1:]), set(chain[1:])):
             if cut:
                 yield Change(cut=frozenset(cut))
-        if planner.alone(chain) and len(plan.made.get(chain.start, ())) > 1:
+        if len(plan.made.get(chain.start, ())) > 1:
             yield Change(turn=frozenset({chain.start}))
     yield Change(pack=True)
     for step in sorted(kept.separate):

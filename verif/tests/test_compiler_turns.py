@@ -1,5 +1,6 @@
 """Steps that take turns band by band: what passes between them stays on chip, with the rows that a kernel needs again."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ import pytest
 from weft.gen.compiler.compile import Compilation
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.lasting import Uses
+from weft.gen.compiler.plan import Planner
 from weft.gen.graph import Conv, MaxPool
 from weft.verif.random_networks import RandomNetwork
 from weft.verif.tests.test_compiler_networks import check, configuration
@@ -63,20 +65,24 @@ PATTERNS = (
     "conv,1,1,24 conv,1,1,8 conv,3,1,24 add conv,1,1,8 conv,3,1,24 add",
     "conv,3,1,32 depthwise,3,2,0 conv,1,1,64 pool,3,2,0",
 )
+CASES = [(config, pattern) for config in CONFIGS for pattern in range(len(PATTERNS))] + [
+    (configuration("edge8", kib=8), pattern) for pattern in range(4)]
 
 
 def network(pattern: int, seed: int = 0) -> Pattern:
     return Pattern(seed, (30, 20, 8 if pattern < 4 else 3), PATTERNS[pattern])
 
 
-@pytest.fixture(autouse=True)
-def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turns are taken wherever they can be, whether that saves time or not."""
-    monkeypatch.setattr("weft.gen.compiler.plan.cycles", lambda *_: 0)
+@pytest.fixture(autouse=True, params=["two buffers", "one buffer"])
+def always(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Turns are taken wherever they can be, whether that saves time or not, with two buffers or with one for all that is handed on."""
+    monkeypatch.setattr("weft.gen.compiler.plan_search._changes", lambda *_: iter(()))
+    if request.param == "one buffer":
+        plan = Planner.plan
+        monkeypatch.setattr(Planner, "plan", lambda self, choice: plan(self, dataclasses.replace(choice, single=frozenset(range(100)))))
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
-@pytest.mark.parametrize("pattern", range(len(PATTERNS)))
+@pytest.mark.parametrize(("config", "pattern"), CASES, ids=[f"{config.name}-{config.scratchpad.kib}-{number}" for config, number in CASES])
 def test_pattern(config, pattern):
     made = network(pattern)
     check(made.graph, made.sample(), config)
@@ -86,20 +92,19 @@ def test_turns_are_taken():
     """The patterns have chains with kernels that need rows again, packing, sums, poolings, bands without rows for a step, and tensors
     that are handed on and read again later."""
     seen = Counter[str]()
-    for pattern in range(len(PATTERNS)):
-        for config in CONFIGS:
-            compilation = Compilation(network(pattern).graph, config, dump=False)
-            plan, nodes = compilation.plan, compilation.simple.nodes
-            for chain in plan.chains:
-                if len(plan.made.get(chain.start, [])) < 2:
-                    continue
-                for step in chain[1:]:
-                    held = plan.bands[step, nodes[step - 1].output]
-                    seen["kept"] += held[1].first_row <= plan.made[step - 1][0][1]
-                    seen[type(nodes[step]).__name__] += 1
-                seen["packed"] += any(step in plan.packed for step in chain)
-                seen["shared"] += any(nodes[step - 1].output not in plan.passing for step in plan.handed & set(chain))
-                seen["empty"] += any(last < first for step in chain for first, last in plan.made[step])
+    for config, pattern in CASES:
+        compilation = Compilation(network(pattern).graph, config, dump=False)
+        plan, nodes = compilation.plan, compilation.simple.nodes
+        for chain in plan.chains:
+            if len(plan.made.get(chain.start, [])) < 2:
+                continue
+            for step in chain[1:]:
+                held = plan.bands[step, nodes[step - 1].output]
+                seen["kept"] += held[1].first_row <= plan.made[step - 1][0][1]
+                seen[type(nodes[step]).__name__] += 1
+            seen["packed"] += any(step in plan.packed for step in chain)
+            seen["shared"] += any(nodes[step - 1].output not in plan.passing for step in plan.handed & set(chain))
+            seen["empty"] += any(last < first for step in chain for first, last in plan.made[step])
     assert all(seen[what] for what in ("kept", "empty", "packed", "shared", "Add", "MaxPool", "Conv")), seen
 
 

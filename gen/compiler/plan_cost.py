@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weft.gen.compiler.plan import Plan
 
 BAND = 150  # cycles that a band of a step costs beside its work
+ADD_BAND = 1500  # the same where an addition follows its convolution
 ADD_PASSES = 3  # of the vector unit
 HIDDEN = 2  # lines that cross the bus while others work count as much as one cycle: somebody waits for them now and then
 ENOUGH = 1.03  # times the work of the array
@@ -67,7 +68,7 @@ def array_bound(config: Config, simple: Simplified, plan: "Plan", chain: range) 
 
 
 def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Work:
-    lanes, work, constants, bands = config.lanes, Work(), 0, 0
+    lanes, work, constants, bands, added = config.lanes, Work(), 0, 0, 0
     stages = sum(not isinstance(simple.nodes[step], Add) or step == chain.start for step in chain)
     refetched = 0  # lines of weights, if every band fetches them again
     for step in chain:
@@ -86,6 +87,7 @@ def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Wor
             work.vector += height * width * lines_for(channels, lanes)
         elif isinstance(node, Add):
             work.vector += ADD_PASSES * lines_for(height * width * channels, lanes)
+            added += count * (step > chain.start)
         elif isinstance(node, MaxPool):
             work.vector += math.prod(node.kernel) * height * width * lines_for(channels, lanes)
         for name in dict.fromkeys(simple.root[name] for name in node.inputs):
@@ -105,5 +107,5 @@ def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Wor
     fits = constants + max(constants // 8, 1) <= config.scratchpad_lines - plan.height
     work.dram += constants if fits and len(chain) > 1 else refetched
     # Of two stages with one buffer between them each waits for the last results of the other.
-    work.overhead = BAND * (bands if bands > len(chain) else 0) * (3 if chain.start in plan.single and stages == 2 else 1)
+    work.overhead = (BAND * bands + ADD_BAND * added) * (bands > len(chain)) * (3 if chain.start in plan.single and stages == 2 else 1)
     return work

@@ -66,8 +66,10 @@ def _changes(planner: Planner, plan: Plan, kept: Choice) -> Iterator[Change]:
         for cut in (*({step} for step in chain[1:]), set(chain[1:])):
             if cut:
                 yield Change(cut=frozenset(cut))
-        if len(plan.made.get(chain.start, ())) > 1:
+        if len(plan.made.get(chain.start, ())) > 1 and chain.start not in kept.single:
             yield Change(turn=frozenset({chain.start}))
     yield Change(pack=True)
+    for step in sorted(kept.single):
+        yield Change(turn=frozenset({step}))
     for step in sorted(kept.separate):
         yield Change(join=frozenset({step}))

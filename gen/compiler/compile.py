@@ -137,9 +137,13 @@ class Compilation:
             # With one buffer for what is handed on, the last stage comes first: it reads what the others are about to replace.
             order = list(enumerate(stages))[::-1 if chain.start in self.plan.single else 1]
             for turn in range(count + len(stages) - 1):
-                for place, index in order:
-                    if 0 <= turn - place < count:
-                        steps += self._band_steps(index, turn - place, chain.start if count > 1 else -1)
+                active = [(turn - place, index) for place, index in order if 0 <= turn - place < count]
+                parts = [list(self._band_steps(index, number, chain.start if count > 1 else -1)) for number, index in active]
+                if len(parts) > 2 and order[0][0] and active[-1][1] == chain.start:
+                    ahead = [item for item in parts[-1] if item.step.ahead]
+                    parts[0] += ahead
+                    parts[-1] = [item for item in parts[-1] if not item.step.ahead]
+                steps += [item for part in parts for item in part]
             steps += [LayerStep(index, Step(partial(self._leave_layer, self.simple.nodes[index].output))) for index in chain]
         return self._hoist(steps)
 
@@ -155,7 +159,7 @@ class Compilation:
         if band.last < band.first and not in_parts:
             return
         for step in own:
-            yield LayerStep(step, Step(partial(self._enter_band, step, number)), chain)
+            yield LayerStep(step, Step(partial(self._enter_band, step, number), ahead=band.packed is not None), chain)
         if in_parts and isinstance(node, AveragePool):
             work: Iterable[Step] = [lower_part_of_mean(self.context, node, band, number)]
         elif len(own) > 1 and isinstance(node, Conv):

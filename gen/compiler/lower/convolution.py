@@ -155,6 +155,7 @@ class ConvLowering:
         correction = -source.zero_point * self.node.weights.astype(np.int64).sum(axis=(1, 2, 3))
         pre = np.broadcast_to(np.asarray(self.node.scale.pre, dtype=np.int64), self.channels) + correction
         sets = parameter_sets(self.node.scale, pre, self.channels, self.lanes)
+        yield from self._prepare()
         if self.context.resident:
             self.place, step = self.context.resident.add(self.node.output, sets)
             if step:
@@ -207,6 +208,10 @@ class ConvLowering:
         self._matmul(self.pieces[index], group, tile, slot[0], index > 0, placed[0])
         if index == len(self.pieces) - 1:
             self._finish(group, self.tiles.index(tile), slot[0])
+
+    def _prepare(self) -> Iterator[Step]:
+        """What may come before anything else of the layer."""
+        yield from ()
 
     def _ready(self, number: int) -> None:
         """Before the first MATMUL of tile `number`."""

@@ -6,6 +6,7 @@ every output pixel is one run of bytes, and folds need not end with its rows.
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from weft.gen.compiler.lower.columns import folds_together, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, byte_source
 from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Piece, Tile, parts_of, pieces_of, tiles_of
 from weft.gen.compiler.lower.grouped import Strip
+from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
 from weft.gen.isa import Destination
@@ -93,6 +95,10 @@ class PackedLowering(ConvLowering):
 
     def _region(self, number: int) -> Region:
         return Region("scratchpad", self.lines[number], self.packing.tile_lines(self.tiles[number], self.emitter.line_bytes))
+
+    def _prepare(self) -> Iterator[Step]:
+        if not self.band.alone:
+            yield Step(lambda _: self._ready(0), ahead=True)
 
     def _ready(self, number: int) -> None:
         """Copy the windows of tile `number`, and of those soon to come."""

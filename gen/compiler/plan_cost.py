@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from weft.gen.compiler.plan import Plan
 
 BAND = 150  # cycles that a band of a step costs beside its work
-ADD_BAND = 1500  # the same where an addition follows its convolution
+ADD_BAND = 1500  # the same where an addition follows its convolution and units wait for each other
 ADD_PASSES = 3  # of the vector unit
 HIDDEN = 2  # lines that cross the bus while others work count as much as one cycle: somebody waits for them now and then
 ENOUGH = 1.03  # times the work of the array
@@ -87,7 +87,7 @@ def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Wor
             work.vector += height * width * lines_for(channels, lanes)
         elif isinstance(node, Add):
             work.vector += ADD_PASSES * lines_for(height * width * channels, lanes)
-            added += count * (step > chain.start)
+            added += count * (step > chain.start and config.machine.organisation != "sequential")
         elif isinstance(node, MaxPool):
             work.vector += math.prod(node.kernel) * height * width * lines_for(channels, lanes)
         for name in dict.fromkeys(simple.root[name] for name in node.inputs):

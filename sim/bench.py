@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from weft.gen.config import Config
-from weft.gen.errors import ToolError, WeftError
+from weft.gen.errors import WeftError
 from weft.sim.docs_page import ROOT, rewrite, third_party
-from weft.sim.runner import Options, simulate
+from weft.sim.one_sample import named, one_sample
 
 TABLE = ROOT / "docs" / "cycles.md"
 CONFIGS = ("mini4", "tiny4", "edge8", "edge16", "edge32")
@@ -89,10 +88,7 @@ def run(network: Network, config: str) -> dict[str, Any]:
             runpy.run_path(str(ROOT / network.made))["write"](folder)
         paths = [folder / network.model, folder / network.inputs] if network.made else [*files(network), folder / "x.npy"]
         model, inputs = paths[:2]
-        report = simulate(Config.load(ROOT / "configs" / f"{config}.toml"), model, inputs, folder / "out", Options(samples=1))
-    if report["mismatches"]["reference"] is None:
-        raise ToolError("the reference engine is missing", where=network.model, why=report["reference"]["note"], fix="run `make setup`")
-    return report
+        return one_sample(named(config), model, inputs)
 
 
 def row(network: Network, config: str, report: dict[str, Any]) -> str:

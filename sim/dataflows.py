@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from rich.console import Console
 from weft.gen import isa
 from weft.gen.compiler import compile_network
 from weft.gen.config import Config
-from weft.gen.errors import ToolError
 from weft.gen.frontend import load
 from weft.sim.docs_page import ROOT, rewrite, third_party
-from weft.sim.runner import Options, simulate
+from weft.sim.one_sample import named, one_sample
 
 PAGE = ROOT / "docs" / "dataflow.md"
 BASE = "edge16"
@@ -36,7 +34,7 @@ What each costs and why weights win where the numbers differ: [decision 17](deci
 
 
 def configuration() -> Config:
-    config = Config.load(ROOT / "configs" / f"{BASE}.toml")
+    config = named(BASE)
     return dataclasses.replace(config, name=f"{BASE} both", array=dataclasses.replace(config.array, dataflow="both"))
 
 
@@ -45,15 +43,6 @@ def chosen(model: Path, config: Config) -> set[int]:
     network = compile_network(load(model), config)
     return {layer for layer, word in zip(network.layer_of_pc, network.program, strict=True)
             if word & 0xFF == isa.BY_NAME["MATMUL_OS"].opcode}
-
-
-def run(config: Config, model: Path, inputs: Path, dataflow: str | None) -> dict[str, Any]:
-    """Report of one sample, which has been compared with the reference engine."""
-    with tempfile.TemporaryDirectory() as name:
-        report = simulate(config, model, inputs, Path(name) / "out", Options(samples=1, dataflow=dataflow))
-    if report["mismatches"]["reference"] is None:
-        raise ToolError("the reference engine is missing", where=str(model), why=report["reference"]["note"], fix="run `make setup`")
-    return report
 
 
 def section(name: str, sums: set[int], reports: list[dict[str, Any]], base: dict[str, Any]) -> str:
@@ -73,11 +62,11 @@ def section(name: str, sums: set[int], reports: list[dict[str, Any]], base: dict
 
 
 def sections(console: Console) -> Iterable[str]:
-    config, base = configuration(), Config.load(ROOT / "configs" / f"{BASE}.toml")
+    config, base = configuration(), named(BASE)
     for name, samples in NETWORKS:
         model, inputs = third_party("WEFT_MODELS", "models", name), third_party("WEFT_DATA", "data", samples)
-        reports = [run(config, model, inputs, dataflow) for dataflow in DATAFLOWS]
-        text = section(model.stem, chosen(model, config), reports, run(base, model, inputs, None))
+        reports = [one_sample(config, model, inputs, dataflow) for dataflow in DATAFLOWS]
+        text = section(model.stem, chosen(model, config), reports, one_sample(base, model, inputs))
         console.print(text, soft_wrap=True)
         yield text
 

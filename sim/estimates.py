@@ -2,17 +2,15 @@
 
 import statistics
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from weft.gen.config import Config
 from weft.sim.dataflows import NETWORKS
 from weft.sim.docs_page import ROOT, rewrite, third_party
-from weft.sim.runner import Options, simulate
+from weft.sim.one_sample import named, one_sample
 
 PAGE = ROOT / "docs" / "estimates.md"
 CONFIG = "edge16"
@@ -29,9 +27,7 @@ program alone) and what it takes on the RTL, as reports attribute cycles to laye
 
 def layers(model: str, samples: str) -> list[dict[str, Any]]:
     """Those of a report that take cycles."""
-    with tempfile.TemporaryDirectory() as name:
-        report = simulate(Config.load(ROOT / "configs" / f"{CONFIG}.toml"), third_party("WEFT_MODELS", "models", model),
-                          third_party("WEFT_DATA", "data", samples), Path(name) / "out", Options(samples=1))
+    report = one_sample(named(CONFIG), third_party("WEFT_MODELS", "models", model), third_party("WEFT_DATA", "data", samples))
     return [{**layer, "index": index} for index, layer in enumerate(report["layers"]) if layer["cycles"]]
 
 

@@ -6,7 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from weft.gen.config import Config
 from weft.hdl.matrix.depthwise import STREAM, VerticalFeed, VerticalStep
-from weft.hdl.matrix.pe import ProcessingElement, Product
+from weft.hdl.matrix.pe import ProcessingElement
+from weft.hdl.matrix.product import Product
 from weft.hdl.matrix.skew import Skew
 from weft.hdl.multiplier import MultiplierPair
 

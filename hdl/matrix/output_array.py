@@ -11,7 +11,7 @@ from weft.gen.config import Config
 from weft.hdl.matrix.array import SystolicArray, product_of
 from weft.hdl.matrix.depthwise import STREAM
 from weft.hdl.matrix.output_pe import OutputElement
-from weft.hdl.matrix.pe import Product
+from weft.hdl.matrix.product import Product
 from weft.hdl.matrix.transposer import Transposer
 
 

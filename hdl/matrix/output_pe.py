@@ -4,8 +4,7 @@ from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from weft.hdl.matrix.pe import Product
-from weft.hdl.multiplier import Multiplier
+from weft.hdl.matrix.product import Product
 
 
 class OutputElement(wiring.Component):
@@ -57,7 +56,6 @@ class OutputElement(wiring.Component):
         m = Module()
         weight, activation = (Signal(signed(8), reset_less=True, name=name) for name in ("weight_held", "activation_held"))
         total, before = Signal(signed(self._sum_bits), reset_less=True), Signal(signed(self._sum_bits))
-        product = Signal(signed(32))
         m.d.comb += [self.activation_out.eq(activation), self.weight_out.eq(weight), self.sum_out.eq(total)]
         if self._switched:
             m.d.comb += before.eq(Mux(self.stays, Mux(self.gives, 0, total), self.sum))
@@ -66,17 +64,7 @@ class OutputElement(wiring.Component):
         else:
             m.d.comb += before.eq(Mux(self.gives, 0, total))
             m.d.sync += weight.eq(self.weight)
-        if self._product is Product.DIRECT:
-            active = Signal(signed(8), reset_less=True)
-            with m.If(self.swap):
-                m.d.sync += active.eq(weight)
-            left, right = Signal(signed(16)), Signal(signed(16))  # as in `ProcessingElement`
-            m.d.comb += [left.eq(activation), right.eq(active), product.eq(left * right)]
-        elif self._product is Product.REGISTERED:
-            m.submodules.multiplier = multiplier = Multiplier(8, 8, inputs=True, output=True)
-            m.d.comb += [multiplier.a.eq(self.activation), multiplier.b.eq(weight), multiplier.b_enable.eq(self.swap),
-                         product.eq(multiplier.p)]
-        else:
-            m.d.comb += product.eq(self.given)
+        product = self._product.multiply(m, coming=self.activation, activation=activation, weight=weight, swap=self.swap,
+                                         given=getattr(self, "given", None))
         m.d.sync += [activation.eq(self.activation), total.eq(before.as_unsigned() + product[:self._sum_bits])]
         return m

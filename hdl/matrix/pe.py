@@ -1,25 +1,10 @@
 """Processing element: multiply, add, registers and nothing else."""
 
-import enum
-
 from amaranth import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from weft.hdl.multiplier import Multiplier
-
-
-class Product(enum.Enum):
-    """How an element gets its product: without a register, through one, or, so, from a multiplier outside."""
-
-    DIRECT = enum.auto()
-    REGISTERED = enum.auto()
-    GIVEN = enum.auto()
-
-    @property
-    def latency(self) -> int:
-        """Cycles from `activation` to the `sum_out` with its product."""
-        return 2 if self is Product.DIRECT else 3
+from weft.hdl.matrix.product import Product
 
 
 class ProcessingElement(wiring.Component):
@@ -71,23 +56,12 @@ class ProcessingElement(wiring.Component):
         shadow = Signal(signed(8), reset_less=True)
         activation = Signal(signed(8), reset_less=True)
         total = Signal(signed(self._sum_bits), reset_less=True)
-        product = Signal(signed(32))
         with m.If(self.load):
             m.d.sync += shadow.eq(self.weight)
-        if self._product is Product.DIRECT:
-            active = Signal(signed(8), reset_less=True)
-            with m.If(self.swap):
-                m.d.sync += active.eq(shadow)
-            # Said in a simulator's words: 32-bit operations need no sign extension of results, which makes the array run 1.5 times as
-            # fast in Verilator. Synthesis sees the copies of the sign and builds an 8 x 8 multiplier and an adder of sum_bits.
-            left, right = Signal(signed(16)), Signal(signed(16))
-            m.d.comb += [left.eq(activation), right.eq(active), product.eq(left * right)]
-        elif self._product is Product.REGISTERED:
-            m.submodules.multiplier = multiplier = Multiplier(8, 8, inputs=True, output=True)
-            m.d.comb += [multiplier.a.eq(self.activation), multiplier.b.eq(shadow), multiplier.b_enable.eq(self.swap),
-                         product.eq(multiplier.p)]
-        else:
-            m.d.comb += [self.shadow.eq(shadow), product.eq(self.given)]
+        if self._product is Product.GIVEN:
+            m.d.comb += self.shadow.eq(shadow)
+        product = self._product.multiply(m, coming=self.activation, activation=activation, weight=shadow, swap=self.swap,
+                                         given=getattr(self, "given", None))
         m.d.sync += [activation.eq(self.activation), total.eq(self.sum.as_unsigned() + product[:self._sum_bits])]
         m.d.comb += [self.activation_out.eq(activation), self.sum_out.eq(total)]
         return m

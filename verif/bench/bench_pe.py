@@ -9,7 +9,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
 
 from weft.fpga.technology.ecp5 import Ecp5
-from weft.hdl.matrix.pe import ProcessingElement, Product
+from weft.hdl.matrix.pe import ProcessingElement
+from weft.hdl.matrix.product import Product
 from weft.verif.bench import runner
 from weft.verif.bench.blocks import ecp5_model
 

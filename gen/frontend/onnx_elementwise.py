@@ -1,6 +1,6 @@
 """Sums, differences and products of quantised ONNX tensors, and the limits of a fused Relu or Clip. Formulas: onnxruntime's CPU kernels."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from weft.gen.graph import Add, Multiply, Rescale, Scale, Table, Tensor
 if TYPE_CHECKING:
     from weft.gen.frontend.onnx import OnnxContext
 
+Grid = tuple[float, int, bool]  # as `OnnxContext.grid` gives it
+
 
 def limits(node: OnnxNode, tensor: Tensor) -> tuple[int, int]:
     """Clamp limits of a fused Relu or Clip, quantised as the result is."""
@@ -24,33 +26,52 @@ def limits(node: OnnxNode, tensor: Tensor) -> tuple[int, int]:
     return int(bounds[0]), int(bounds[1])
 
 
+class Operands(NamedTuple):
+    """Of an operator on two tensors: names, grids, the result's grid, and which of the two is the only activation (None: both are)."""
+
+    names: list[str]
+    grids: list[Grid]
+    y_grid: Grid
+    only: int | None
+
+    @classmethod
+    def of(cls, context: "OnnxContext", node: OnnxNode) -> "Operands":
+        names = [node.inputs[0], node.inputs[3]]
+        grids, y_grid = [context.grid(*node.inputs[1:3]), context.grid(*node.inputs[4:6])], context.grid(*node.inputs[6:8])
+        constants = [name in context.constants for name in names]
+        require(not all(constants), "both operands are constants")
+        return cls(names, grids, y_grid, constants.index(False) if any(constants) else None)
+
+    def read(self, context: "OnnxContext") -> list[Tensor]:
+        """Both activations."""
+        return [context.read(name, grid) for name, grid in zip(self.names, self.grids, strict=True)]
+
+    def same_shape(self, context: "OnnxContext") -> tuple[int, ...]:
+        """The shape of both. Refuses different ones."""
+        left, right = (context.value(name).shape for name in self.names)
+        require(left == right, f"shapes {list(left)} and {list(right)} differ")
+        return left
+
+
 def qlinear_add(context: "OnnxContext", node: OnnxNode) -> None:
-    a, b = node.inputs[0], node.inputs[3]
-    grids = context.grid(*node.inputs[1:3]), context.grid(*node.inputs[4:6])
-    y_grid = context.grid(*node.inputs[6:8])
-    require(not (a in context.constants and b in context.constants), "both operands are constants")
-    if a in context.constants or b in context.constants:
-        _add_constant(context, node, int(a in context.constants), grids, y_grid)
+    operands = Operands.of(context, node)
+    if operands.only is not None:
+        _add_constant(context, node, operands.only, operands.grids, operands.y_grid)
         return
-    shapes = [context.value(name).shape for name in (a, b)]
-    require(shapes[0] == shapes[1], f"shapes {list(shapes[0])} and {list(shapes[1])} differ")
-    left, right = context.read(a, grids[0]), context.read(b, grids[1])
-    y = context.write(node, shapes[0], y_grid)
+    shape = operands.same_shape(context)
+    left, right = operands.read(context)
+    y = context.write(node, shape, operands.y_grid)
     wanted = add_table(left, HELD[:, None], right, HELD, y)
     scale_a, scale_b, scale, wrong = fit_binary(wanted, left.scale / y.scale, right.scale / y.scale)
-    context.builder.notes.append(f"{node.name}: equal to onnxruntime's float32 sum for all 65,536 pairs" if not wrong else
-                                 f"{node.name}: {wrong} of 65,536 pairs of operands differ by 1 from onnxruntime's float32 sum")
+    _note_pairs(context, node, wrong, "sum")
     context.builder.node(Add(node.name, node.operator, (left.name, right.name), y.name, scale_a, scale_b, scale, 0, *limits(node, y)))
 
 
 def subtract(context: "OnnxContext", node: OnnxNode) -> None:
     """The difference of two dequantised activations, or of one and a constant, in float32."""
-    names = [node.inputs[0], node.inputs[3]]
-    grids = [context.grid(*node.inputs[1:3]), context.grid(*node.inputs[4:6])]
-    y_grid, constants = context.grid(*node.inputs[6:8]), [name in context.constants for name in names]
-    require(not all(constants), "both operands are constants")
-    if any(constants):
-        position = constants.index(False)
+    operands = Operands.of(context, node)
+    names, grids, y_grid, position = operands
+    if position is not None:
         x, shape = context.read(names[position], grids[position]), context.value(names[position]).shape
         values = _channel_constant(context, names[1 - position], shape)[:, None]
         constant = Tensor(names[1 - position], (1, 1, values.size), *grids[1 - position])
@@ -60,29 +81,23 @@ def subtract(context: "OnnxContext", node: OnnxNode) -> None:
         first = fit.first if not position else Scale(multiplier=-int(fit.first.multiplier), pre=1)  # -(x + 1) mirrors -128 .. 127
         context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, fit.second, 0, *limits(node, y)))
         return
-    shapes = [context.value(name).shape for name in names]
-    require(shapes[0] == shapes[1], f"shapes {list(shapes[0])} and {list(shapes[1])} differ")
-    a, b = (context.read(name, grid) for name, grid in zip(names, grids, strict=True))
-    y = context.write(node, shapes[0], y_grid)
+    shape = operands.same_shape(context)
+    a, b = operands.read(context)
+    y = context.write(node, shape, y_grid)
     wanted = difference_table(a, HELD[:, None], b, HELD, y)
     # As a sum with the second operand's mirror image.
     scale_a, scale_b, scale, wrong = fit_binary(wanted[:, ::-1], a.scale / y.scale, b.scale / y.scale)
     mirrored = Scale(multiplier=-int(scale_b.multiplier), pre=1)
-    context.builder.notes.append(f"{node.name}: equal to onnxruntime's float32 subtraction for all 65,536 pairs" if not wrong else
-                                 f"{node.name}: {wrong} of 65,536 pairs of operands differ by 1 from onnxruntime's float32 subtraction")
+    _note_pairs(context, node, wrong, "subtraction")
     context.builder.node(Add(node.name, node.operator, (a.name, b.name), y.name, scale_a, mirrored, scale, 0, *limits(node, y)))
 
 
 def qlinear_mul(context: "OnnxContext", node: OnnxNode) -> None:
     """The product less zero points is exact in int32; then a rescaling by (a scale * b scale) / y scale in float32."""
-    names = [node.inputs[0], node.inputs[3]]
-    grids = [context.grid(*node.inputs[1:3]), context.grid(*node.inputs[4:6])]
-    y_grid = context.grid(*node.inputs[6:8])
-    constants = [name in context.constants for name in names]
-    require(not all(constants), "both operands are constants")
+    operands = Operands.of(context, node)
+    names, grids, y_grid, position = operands
     real = np.float32(grids[0][0]) * np.float32(grids[1][0]) / np.float32(y_grid[0])
-    if any(constants):
-        position = constants.index(False)
+    if position is not None:
         x, shape = context.read(names[position], grids[position]), context.value(names[position]).shape
         factors = _channel_constant(context, names[1 - position], shape) - grids[1 - position][1]
         products = (HELD - x.zero_point) * factors[:, None]
@@ -97,7 +112,7 @@ def qlinear_mul(context: "OnnxContext", node: OnnxNode) -> None:
         context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, scale, zero_point, *limits(node, y)))
         return
     shapes = [context.value(name).shape for name in names]
-    a, b = (context.read(name, grid) for name, grid in zip(names, grids, strict=True))
+    a, b = operands.read(context)
     if np.prod(a.shape) < np.prod(b.shape):
         (a, b), shapes = (b, a), shapes[::-1]
     require(b.shape in (a.shape, (1, 1, 1), (1, 1, a.shape[2])) and len(shapes[1]) <= len(shapes[0]),
@@ -107,6 +122,11 @@ def qlinear_mul(context: "OnnxContext", node: OnnxNode) -> None:
     scale, zero_point, wrong = fit_product(multiply_table(products, real, y), products, real, y.zero_point)
     _note_product(context, node, wrong, 1 << 16, "pairs of operands")
     context.builder.node(Multiply(node.name, node.operator, (a.name, b.name), y.name, scale, zero_point, *limits(node, y)))
+
+
+def _note_pairs(context: "OnnxContext", node: OnnxNode, wrong: int, what: str) -> None:
+    context.builder.notes.append(f"{node.name}: equal to onnxruntime's float32 {what} for all 65,536 pairs" if not wrong else
+                                 f"{node.name}: {wrong} of 65,536 pairs of operands differ by 1 from onnxruntime's float32 {what}")
 
 
 def _note_product(context: "OnnxContext", node: OnnxNode, wrong: int, count: int, what: str) -> None:
@@ -126,7 +146,7 @@ def _channel_constant(context: "OnnxContext", name: str, shape: tuple[int, ...])
     return values
 
 
-def _add_constant(context: "OnnxContext", node: OnnxNode, position: int, grids: tuple[Any, Any], y_grid: tuple[float, int, bool]) -> None:
+def _add_constant(context: "OnnxContext", node: OnnxNode, position: int, grids: list[Grid], y_grid: Grid) -> None:
     """A constant for each channel becomes an offset of a rescaling. `position`: which operand is the activation."""
     name, other = node.inputs[3 * position], node.inputs[3 - 3 * position]
     x = context.read(name, grids[position])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from weft.gen.compiler.network import CompiledNetwork
+from weft.gen.compiler.timing import BYTES_PER_CYCLE, DRAM_LATENCY
 from weft.gen.errors import WeftError
 from weft.sim.build import processors
 from weft.sim.check import GoldenDevice, Mismatch, compare
@@ -29,10 +30,10 @@ class DeviceFailure(WeftError):
 
 @dataclasses.dataclass(frozen=True)
 class DramTiming:
-    """Bandwidth that reads and writes share, and cycles from a read address to its first beat."""
+    """Bandwidth that reads and writes share, and cycles from a read address to its first beat; estimates are made for the defaults."""
 
-    bytes_per_cycle: int = 16
-    latency: int = 64
+    bytes_per_cycle: int = BYTES_PER_CYCLE
+    latency: int = DRAM_LATENCY
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Unit
 
-BYTES_PER_CYCLE, DRAM_LATENCY = 16, 64  # of the simulator's DRAM
+BYTES_PER_CYCLE, DRAM_LATENCY = 16, 64  # of the DRAM that programs are planned for, and that the simulator has unless told otherwise
 PASSES = 4
 FETCH, DECODE = 13, 2  # from a word's arrival to its dispatch, and from there to the head of an empty queue
 ANSWER = 2  # from the end of an instruction to the first cycle of one that waits for it

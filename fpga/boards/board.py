@@ -20,6 +20,7 @@ class Board:
     uart: resource of the host link. leds: resources, from the lowest; one that has subsignals stands for all of them.
     config: the named configuration that is built for the board; None if none of them fits. memory_kib: main memory of the image.
     connector_uart: rx and tx on a connector, (connector, number, rx, tx), for boards whose platform has no UART; it then is `uart`.
+    seed: of placement if nobody gives another one: one with which `config` meets `mhz`.
     note: what a user has to know before the first run.
     """
 
@@ -34,6 +35,7 @@ class Board:
     clock_on_pll_pad: bool = False
     connector_uart: tuple[str, int, str, str] | None = None
     attributes: tuple[tuple[str, str], ...] = ()
+    seed: int = 1
     note: str = ""
 
     def platform_class(self) -> Any:

@@ -9,7 +9,7 @@ def _numbered(name: str, count: int) -> Pins:
 
 BOARDS = (
     Board("ulx3s", "Radiona ULX3S, ECP5-85F", ("ulx3s", "ULX3S_85F_Platform"), mhz=90, memory_kib=128, config="edge8",
-          leds=_numbered("led", 8), note="UART: the USB connector US1 (FTDI)"),
+          leds=_numbered("led", 8), seed=2, note="UART: the USB connector US1 (FTDI)"),
     Board("orangecrab", "OrangeCrab r0.2, ECP5-85F", ("orangecrab_r0_2", "OrangeCrabR0_2_85FPlatform"), mhz=90, memory_kib=128,
           config="edge8", leds=(("rgb_led", 0),), connector_uart=("io", 0, "0", "1"),
           attributes=(("IO_TYPE", "LVCMOS33"), ("PULLMODE", "UP")),

@@ -37,11 +37,11 @@ Tell = Callable[[str, str], None]  # step, what it does now
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a user may choose. `mhz`: clock, None for the board's; `keep`: write the bitstream even if timing is not met; `command`: as
-    typed, for the report."""
+    """What a user may choose. `mhz`, `seed`: clock and seed of placement, None for the board's; `keep`: write the bitstream even if
+    timing is not met; `command`: as typed, for the report."""
 
     mhz: float | None = None
-    seed: int = 1
+    seed: int | None = None
     keep: bool = False
     command: str = ""
 
@@ -96,8 +96,9 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     `options.keep`.
     """
     mhz = board.mhz if options.mhz is None else options.mhz
-    if options.seed not in SEEDS:
-        raise WeftError(f"--seed {options.seed}", where="command line", why="nextpnr takes seeds from 1 to 2147483647", fix="use 1")
+    seed = board.seed if options.seed is None else options.seed
+    if seed not in SEEDS:
+        raise WeftError(f"--seed {seed}", where="command line", why="nextpnr takes seeds from 1 to 2147483647", fix="use 1")
     if not math.isfinite(mhz):
         raise WeftError(f"--freq {mhz}", where="command line", why="a frequency is a number of MHz", fix=f"use {board.mhz:g}")
     family = design.family_of(board)
@@ -114,7 +115,7 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     blocks = [name for name, cell in made.netlist.cells.items() if cell["type"] in hard]
     fixed = floorplan.places(blocks, die) if die else {}
     try:
-        placed = placement.place(steps, family, made.design.place, made.step / synthesis.NETLIST, made.design.constraints, options.seed,
+        placed = placement.place(steps, family, made.design.place, made.step / synthesis.NETLIST, made.design.constraints, seed,
                                  fixed, lambda text: tell("placement", text))
     except ToolFailure as failure:
         raise too_large(failure, made.units, config, board) or failure from None
@@ -122,7 +123,7 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
     met = clock(report)[0] >= float(made.design.hertz) / 1e6
     packed = placement.pack(steps, family, made.design.pack, placed / f"{NAME}.{family.routed}")
     stream = f"{NAME}.{family.suffix}" if met or options.keep else None
-    result = collect(config, board, made, report, critical_path(report, made.netlist), steps.done, seed=options.seed,
+    result = collect(config, board, made, report, critical_path(report, made.netlist), steps.done, seed=seed,
                      command=options.command, met=met, bitstream=stream)
     with staged(out) as folder:
         if stream:

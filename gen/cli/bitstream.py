@@ -12,13 +12,14 @@ from weft.gen.cli.console import Progress, emit, tables
 
 BoardName = Annotated[str, typer.Option("--board", "-b", metavar="BOARD", help="Board; `weft boards` lists them.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Where to write.", show_default="build/CONFIG/BOARD")]
-Seed = Annotated[int, typer.Option(help="Seed of placement: another one gives another placement, a little faster or slower.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of placement: another one gives another placement, a little faster or slower.",
+                                          show_default="the board's")]
 Freq = Annotated[float | None, typer.Option(metavar="MHZ", help="Clock.", show_default="the board's")]
 Keep = Annotated[bool, typer.Option("--keep", help="Write the bitstream even if it is too slow for the clock.")]
 
 
-def bitstream(config: arguments.Config, board: BoardName = "ulx3s", out: Out = None, seed: Seed = 1, freq: Freq = None, keep: Keep = False,
-              as_json: arguments.Json = False) -> None:
+def bitstream(config: arguments.Config, board: BoardName = "ulx3s", out: Out = None, seed: Seed = None, freq: Freq = None,
+              keep: Keep = False, as_json: arguments.Json = False) -> None:
     """Build an FPGA image with open tools.
 
     Writes the bitstream, report.json, report.html and what they were made from. What has not changed is not built again."""

@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 
 from weft.fpga.boards.board import find
-from weft.fpga.flow.bitstream import Options, build
+from weft.fpga.flow.bitstream import Options, build, steps_folder, synthesised
 from weft.fpga.flow.core import image
+from weft.fpga.flow.fit import check_fits
+from weft.fpga.flow.memories import memories
+from weft.fpga.flow.steps import Steps
+from weft.fpga.flow.synthesis import EMULATION, MEMORIES
+from weft.fpga.report.collect import products
 from weft.gen.config import Config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -27,3 +32,17 @@ def test_reference_configuration(name: str, tmp_path: Path) -> None:
     assert (tmp_path / report["bitstream"]).stat().st_size > 100_000
     units = {unit["path"] for unit in report["units"]}
     assert {"image.npu", "image.link", "image.memory"} <= units
+
+
+@pytest.mark.integration
+def test_reference_board_after_synthesis() -> None:
+    """The ULX3S' image without its placement, which takes ten minutes: it fits, its products are in DSP blocks, its memories clean."""
+    board = find("ulx3s")
+    config = Config.load(CONFIGS / f"{board.config}.toml")
+    made = synthesised(image(config, board), board, board.mhz, Steps(steps_folder()))
+    check_fits(made.units, config, board)
+    assert products(made.netlist, made.family.multiplier, config) == {"array": 64, "in_dsp": 64}
+    assert config.scratchpad_bytes >= 64 << 10
+    found = memories(made.step / MEMORIES)
+    assert found and not [memory for memory in found if memory.collisions]
+    assert (made.step / EMULATION).read_text().split() == []

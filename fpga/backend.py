@@ -36,7 +36,8 @@ def open_device(name: str, network: CompiledNetwork, *, baud: int = BAUD,
         else:
             netlist = name.startswith(NETLIST)
             progress("making contact")
-            link = connect_netlist(find(name.removeprefix(NETLIST)), config, progress) if netlist else connect(name, baud)
+            link = (connect_netlist(find(name.removeprefix(NETLIST), "--device"), config, progress) if netlist
+                    else connect(name, baud))
             stack.enter_context(contextlib.closing(link))
             device = BoardDevice(link, config, windows, max_seconds=NETLIST_SECONDS if netlist else BOARD_SECONDS)
             progress(f"loading the network at {link.rate:,} baud")

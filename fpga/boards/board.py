@@ -53,12 +53,12 @@ class Board:
         return DEVICES[self.platform_class().device]
 
 
-def find(name: str) -> Board:
-    """The board of that name. Raises `WeftError` with the nearest one if there is none."""
+def find(name: str, where: str = "--board") -> Board:
+    """The board of that name. Raises `WeftError` with the nearest one if there is none; `where`: who named it."""
     from weft.fpga.boards.known import BOARDS  # noqa: PLC0415 - the list needs the class above
 
     boards = {board.name: board for board in BOARDS}
     if name not in boards:
-        raise WeftError(f"unknown board {name!r}", where="--board", why="weft knows boards by the names in `weft boards`",
+        raise WeftError(f"unknown board {name!r}", where=where, why="weft knows boards by the names in `weft boards`",
                         fix=nearest(name, boards))
     return boards[name]

@@ -31,7 +31,7 @@ def check_fits(units: list[Unit], config: Config, board: Board) -> None:
 def too_large(failure: ToolFailure, units: list[Unit], config: Config, board: Board) -> WeftError | None:
     """The error that a failure of nextpnr means if the reason is that cells find no place; else None."""
     reasons = [line for line in failure.lines if line.startswith("ERROR") and any(
-        sign in line for sign in ("nable to place", "nable to find", "no Bels", "no BELs", "ailed to expand", "ailed to place", "out of"))]
+        sign in line for sign in ("nable to place", "nable to find", "no Bels", "no BELs", "ailed to expand", "ailed to place"))]
     return _refusal(reasons[0].removeprefix("ERROR: "), "LUT", units, config, board) if reasons else None
 
 

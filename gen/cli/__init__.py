@@ -4,6 +4,7 @@ Verbs live in one module each and import what is heavy only when they run. A pro
 and an exit code (`weft.gen.errors`), never in a traceback.
 """
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -21,7 +22,7 @@ for verb in (doctor.doctor, check.check, verilog.verilog, compile.compile, sim.s
     app.command()(verb)
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # typer has its own copy of click in some releases and click itself in others
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def _version(value: bool) -> None:
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Entry point: run a verb and leave with its exit code."""
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     as_json = "--json" in arguments
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         code = app(arguments, prog_name="weft", standalone_mode=False)
     except WeftError as error:
@@ -57,6 +59,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = fail(WeftError(f"cannot use {error.filename or 'a file'}", where="file system", why=error.strerror or str(error),
                               fix="make room or mend its permissions, and try again"), as_json=as_json)
     sys.exit(code or 0)
+
+
+def _terminated(*_: object) -> NoReturn:
+    """Leave through every `with` and `finally` on SIGTERM, too: tools are stopped, half-made folders removed."""
+    sys.exit(TERMINATED)
 
 
 def _usage(error: Exception) -> WeftError:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from weft.gen.errors import ToolError
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
@@ -46,6 +48,13 @@ def test_litex_generates_a_soc_with_weft_inside(tmp_path):
     assert "SoC with weft at 0x90000000" in output and "%Warning" not in output
     text = (tmp_path / "weft_soc.v").read_text()
     assert "weft_npu_axi weft_npu_axi(" in text and "VexRiscv VexRiscv(" in text
+
+
+def test_litex_example_says_which_package_is_missing(tmp_path):
+    script = f"import runpy, sys; sys.modules['litex'] = None; runpy.run_path({str(EXAMPLES / 'litex' / 'run.py')!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == ToolError.exit_code and "package litex" in done.stderr and "fix  : pip install" in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
 
 
 @pytest.mark.integration

@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import signal
 import stat
+import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -205,6 +208,20 @@ def test_broken_step_leaves_nothing(fault: str, tmp_path: Path) -> None:
     with pytest.raises((WeftError, KeyboardInterrupt)):
         Steps(tmp_path).make("step", {}, ("one", "two"), run)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.integration
+def test_terminated_build_leaves_nothing(cache: Path, tmp_path: Path) -> None:
+    """SIGTERM in the middle of a step: the tool is stopped, too."""
+    with subprocess.Popen([sys.executable, "-c", "from weft.gen.cli import main; main()", "bitstream", str(EDGE8), "--out", "out"],
+                          cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not list(cache.glob("making-*/synthesis")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 143
+    assert not list(cache.glob("making-*")) and not (tmp_path / "out").exists()
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -40,7 +40,7 @@ def isa_page() -> str:
     """The instruction set: word layout, every instruction's fields and semantics, enumerations."""
     parts = [
         "# Instruction set\n",
-        _NOTE.format(source="gen/isa.py"),
+        _NOTE.format(source="gen/isa"),
         f"An instruction is one {isa.WORD_BITS}-bit little-endian word ({isa.WORD_BYTES} bytes). Its fields follow from bit "
         f"{isa.HEADER_BITS} upwards without gaps; what is left is reserved and must be zero. A program is a sequence of at most "
         f"2^{isa.PC_BITS} instructions that ends with HALT. Each goes to its unit's queue; the units run concurrently and "

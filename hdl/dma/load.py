@@ -29,7 +29,7 @@ SKID = 2  # beats that may wait for the scratchpad; keeps m_axi_rready a registe
 
 
 class LoadUnit(wiring.Component):
-    """Brings rows of lines from DRAM into the scratchpad and pads them (semantics in `gen/isa.py`).
+    """Brings rows of lines from DRAM into the scratchpad and pads them (semantics in `gen/isa`).
 
     The address side runs ahead of the data side, across instructions too: up to `outstanding_reads` bursts are in flight, and a queue
     remembers what each of them is for. The data side takes the queue's head and writes one line a cycle as beats arrive. Padding,

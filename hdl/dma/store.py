@@ -20,7 +20,7 @@ TRACKED = data.StructLayout({"kind": Kind, "offset": OFFSET_BITS, "last": 1, "pc
 
 
 class StoreUnit(wiring.Component):
-    """Takes rows of lines from the scratchpad to DRAM (semantics in `gen/isa.py`).
+    """Takes rows of lines from the scratchpad to DRAM (semantics in `gen/isa`).
 
     Three sides, each as far ahead of the next as queues allow. The fetch side reads the lines of a burst into a queue that holds two
     bursts. A burst's address is issued only when its last line has been read: the bus never waits for the scratchpad, and halting

@@ -11,7 +11,7 @@ class Table(wiring.Component):
     """Replaces a value by the entry at its low 8 bits, or passes it on.
 
     An entry that is looked up in the very cycle in which it is written gives an undefined result (of that iteration only); no
-    program depends on it (`gen/isa.py`, VECTOR).
+    program depends on it (`gen/isa`, VECTOR).
 
     Members
     -------

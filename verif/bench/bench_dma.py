@@ -39,7 +39,7 @@ LATENCY = 64
 
 @dataclasses.dataclass(frozen=True)
 class Move:
-    """A shape and a run instruction. Names as in gen/isa.py."""
+    """A shape and a run instruction. Names as in gen/isa."""
 
     rows: int
     dram_stride: int

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("hdl", "gen", "verif", "sim", "fpga")
 PURE = {"weft.gen.errors", "weft.gen.config", "weft.gen.isa", "weft.gen.csr", "weft.gen.graph", "weft.gen.link",
+        *(f"weft.gen.isa.{name}" for name in ("coding", "instructions", "kinds", "layout")),
         *(f"weft.gen.formats.{name}" for name in ("element", "pair", "operand", "window", "tiling", "results"))}
 PARENTS = {"weft.gen", "weft.gen.formats"}  # packages that hold nothing themselves
 
@@ -51,7 +52,8 @@ def test_every_folder_with_modules_is_a_package() -> None:
 
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_descriptions_are_pure(name: str) -> None:
-    path = (ROOT / name.removeprefix("weft.").replace(".", "/")).with_suffix(".py")
+    folder = ROOT / name.removeprefix("weft.").replace(".", "/")
+    path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
     assert weft_imports(path) <= PURE | PARENTS
 
 

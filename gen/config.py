@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.gen.errors import WeftError, nearest
+from weft.gen.formats.alignment import ALIGNMENTS, EXACT
 from weft.gen.formats.operand import OPERANDS, OperandPair
 from weft.gen.formats.results import RESULTS, SCALE_RULES, ResultRows
 from weft.gen.formats.tiling import PACKINGS, WINDOW, Tiling
@@ -104,6 +105,8 @@ class Scratchpad:
 class Accumulator:
     kib: int = _option(64, "capacity in KiB, both halves together", low=1, high=1024, power=True)
     bits: int = _option(32, "width of one accumulator", choices=(32,))
+    kind: str = _option(EXACT, "how products in number formats add up: exactly, or as in tensor cores, aligned to the largest and cut off "
+                        "so many bits below it", choices=(EXACT, *ALIGNMENTS), extra=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +168,8 @@ class Config:
                  f"each of the {self.scratchpad.banks} banks needs at least 64 lines of {self.lanes} bytes", low)
         if self.array.formats:
             self._check_formats()
+        else:
+            _require(self.accumulator.kind == EXACT, "accumulator.kind", self.accumulator.kind, "sums of int8 are exact", EXACT)
         low = max(1, 64 * self.accumulator_line_bytes // 1024)
         _require(self.accumulator.kib >= low, "accumulator.kib", self.accumulator.kib,
                  f"both halves need at least 32 lines of {self.accumulator_line_bytes // self.accumulator_bytes} x "
@@ -200,13 +205,16 @@ class Config:
                 ("array.depthwise", array.depthwise, False, "there is no DEPTHWISE"),
                 ("array.product_register", array.product_register, False, "processing elements of number formats have none")):
             _require(given == legal, name, given, f"with number formats {rule}", legal)
+        if alignment := self.tiling.alignment:
+            rule = alignment.refusal(self.tiling.operands) or ""
+            _require(not rule, "accumulator.kind", self.accumulator.kind, f"with {' and '.join(array.operand_names)} {rule}", EXACT)
 
     # -- derived values ----------------------------------------------------------------------------
     @property
     def tiling(self) -> Tiling:
         """How the array works in number formats."""
         return Tiling(OperandPair(*(OPERANDS[name] for name in self.array.operand_names)), self.array.rows, self.array.columns,
-                      self.array.packing)
+                      self.array.packing, ALIGNMENTS.get(self.accumulator.kind))
 
     @property
     def results(self) -> ResultRows:
@@ -220,8 +228,8 @@ class Config:
 
     @property
     def accumulator_bytes(self) -> int:
-        """Of one accumulator; the flags of those of number formats come on top."""
-        return WINDOW.width // 8 if self.array.formats else 4
+        """Of one accumulator; the flags of exact ones of number formats come on top."""
+        return WINDOW.width // 8 if self.array.formats and self.accumulator.kind == EXACT else 4
 
     @property
     def accumulator_line_bytes(self) -> int:

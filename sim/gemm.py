@@ -15,6 +15,7 @@ from weft.sim.device import Device, RtlDevice, RunResult, WindowSpec
 from weft.sim.execute import DeviceFailure, DramTiming
 from weft.sim.simulator import Simulator
 from weft.verif.golden.format_matrix import in_blocks
+from weft.verif.golden.formats.aligned import AlignedSums, Alignment, aligned_gemm
 from weft.verif.golden.formats.blocks import Matrix, quantise
 from weft.verif.golden.formats.gemm import Product, gemm, in_window, lowest_position
 
@@ -63,10 +64,9 @@ def multiply(config: Config, a: Matrix, b: Matrix, timing: DramTiming | None = N
 
     Raises `WeftError` for what does not fit, `DeviceFailure` if a machine stops.
     """
-    timing, t = timing or DramTiming(), config.tiling
+    timing = timing or DramTiming()
     plan = Gemm.plan(config, len(a.codes), a.k, len(b.codes))
-    position = lowest_position(a, b, WINDOW, t.part) if in_window(t.operands, WINDOW, t.part) else 0
-    product = gemm(a, b, target=config.results.rounded, position=position, part=t.part)
+    position, product = golden_product(config, a, b)
     expected, factor = golden_results(config, product)
     words = plan.program(position, int(factor.view(np.uint32)[0, 0]))
     windows = [WindowSpec(size, *PERMISSIONS[index]) for index, size in enumerate(plan.window_bytes)]
@@ -85,6 +85,17 @@ def multiply(config: Config, a: Matrix, b: Matrix, timing: DramTiming | None = N
         if given is not None and wanted is not None:
             mismatches.append(difference(0, f"{name} against the golden arithmetic", given, wanted))
     return GemmRun(plan, results, product, result.counters["CYCLES"], result.counters, [each for each in mismatches if each], seconds)
+
+
+def golden_product(config: Config, a: Matrix, b: Matrix) -> tuple[int, Product]:
+    """The window's position for a times b transposed, 0 if there is none, and its sums by the golden arithmetic, rounded as `GemmRun`
+    says."""
+    t, target = config.tiling, config.results.rounded
+    if t.alignment:
+        found = AlignedSums(aligned_gemm(a, b, Alignment.of(t.alignment, t.depth)))
+        return 0, Product(target, found.rounded(target), found.overflow, found.underflow)
+    position = lowest_position(a, b, WINDOW, t.part) if in_window(t.operands, WINDOW, t.part) else 0
+    return position, gemm(a, b, target=target, position=position, part=t.part)
 
 
 def golden_results(config: Config, product: Product) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64] | None], NDArray[np.float32]]:

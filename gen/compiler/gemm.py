@@ -70,7 +70,7 @@ class Gemm:
             if value < 1:
                 raise WeftError(f"{name} = {value}", where="product of matrices", why="a matrix has one row and column at least",
                                 fix="use 1 or more")
-        if k > (most := config.tiling.part * WINDOW.terms):
+        if not config.tiling.alignment and k > (most := config.tiling.part * WINDOW.terms):
             raise WeftError(f"k = {k}", where="product of matrices", fix=f"use {most} or less, and add up the results",
                             why=f"the accumulators have room for {WINDOW.terms} terms of {config.tiling.part} products")
         best = min(cls._candidates(config, m, k, n), key=lambda plan: (plan.cost, -plan.rows), default=None)

@@ -3,6 +3,7 @@
 import dataclasses
 from math import gcd
 
+from weft.gen.formats.alignment import Alignment
 from weft.gen.formats.operand import OperandPair
 from weft.gen.formats.pair import Pair
 from weft.gen.formats.window import Window
@@ -19,12 +20,15 @@ class Tiling:
 
     A *tile* is what the array multiplies vectors with: `depth` rows of a weight matrix and `width` of its columns. A *group* is the
     least number of tiles below each other that make whole blocks: `folds` tiles, `group_depth` rows.
+
+    Sums are exact or in the window; with an `alignment`, in its steps instead, one for each tile.
     """
 
     operands: OperandPair
     rows: int
     columns: int
     packing: int = 1
+    alignment: Alignment | None = None
 
     def __post_init__(self) -> None:
         if self.packing not in PACKINGS:

@@ -151,7 +151,8 @@ INSTRUCTIONS: tuple[Instruction, ...] = (
         Field("accumulate", 1, "1: adds to the accumulators; 0: overwrites them"),
     ), "acc[accumulator + p][n] (+)= sum over k of A[p][k] * W[k][n], for each row p, with all block scales: exact sums of a tile's "
        "products in a block, times their scales, are floored into the window (or every product is, where exact sums are too wide) and "
-       "noted in the accumulator's flags. A tile has D = R * products rows and N = C * sums columns, with (products, sums) = (1, 1), "
+       "noted in the accumulator's flags. With accumulator.kind other than exact each tile is a step of `gen/formats/alignment.py` "
+       "instead, and flags stay 0. A tile has D = R * products rows and N = C * sums columns, with (products, sums) = (1, 1), "
        "(2, 1) or (2, 2) for packing 1, 2, 4. A group is max(1, block / D) tiles and lies in whole lines: its weight scales, if any, "
        "for each of its blocks N bytes; then its tiles, as bits without gaps, lowest first, in the order row / products, column, row % "
        "products. Elements of a row of A follow each other as bits without gaps, and its scales as bytes. A vector of D elements is "

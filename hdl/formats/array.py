@@ -32,8 +32,8 @@ class Arrangement(Tiling):
 
     @property
     def latency(self) -> int:
-        """Cycles from activations to their sums."""
-        return (self.height - 1) + 2 + (self.columns - 1)
+        """Cycles from activations to their sums; with an alignment, to their products."""
+        return 1 if self.alignment else (self.height - 1) + 2 + (self.columns - 1)
 
 
 class FormatArray(wiring.Component):

@@ -6,9 +6,10 @@ from amaranth.lib.wiring import In, Member, Out, connect, flipped
 
 from weft.gen import isa
 from weft.gen.config import Config
+from weft.hdl.formats.aligned_unit import format_unit
 from weft.hdl.formats.array import Arrangement
 from weft.hdl.formats.tiles import TileLoader
-from weft.hdl.formats.unit import FormatUnit, members
+from weft.hdl.formats.unit import members
 from weft.hdl.formats.vectors import GEMM, SHAPE, VectorSequencer
 from weft.hdl.interfaces import ScratchpadRead, unit_members
 from weft.hdl.words import is_instruction
@@ -19,7 +20,7 @@ RESULTS = ("read", "read_ready", "read_address", "part", "read_position", "resul
 def arrangement(config: Config) -> Arrangement:
     """The tiling of a configuration, as hardware."""
     t = config.tiling
-    return Arrangement(t.operands, t.rows, t.columns, t.packing)
+    return Arrangement(t.operands, t.rows, t.columns, t.packing, t.alignment)
 
 
 def result_members(config: Config) -> dict[str, Member]:
@@ -54,7 +55,7 @@ class FormatMatrixUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         del platform
         m, config, t = Module(), self._config, self._config.tiling
-        m.submodules.unit = unit = FormatUnit(
+        m.submodules.unit = unit = format_unit(
             arrangement(config), config.results.rounded, lines=config.accumulator_lines, results=config.results_per_cycle)
         m.submodules.loader = loader = TileLoader(config)
         m.submodules.sequencer = sequencer = VectorSequencer(config)

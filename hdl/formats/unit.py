@@ -1,6 +1,6 @@
 """Matrix unit for any two operand formats: array, scales at the column ends, wide accumulators, one rounding."""
 
-from amaranth import Cat, Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Member, Out
 from amaranth.utils import ceil_log2
@@ -60,7 +60,7 @@ class FormatUnit(wiring.Component):
     READ_LATENCY = 2 + Rounder.LATENCY
 
     def __init__(self, arrangement: Arrangement, target: Element, *, lines: int = 64, results: int = 1) -> None:
-        self._arrangement, self._target, self._lines, self._results = arrangement, target, lines, results
+        self._arrangement, self._target, self._depth, self._results = arrangement, target, lines, results
         super().__init__(members(arrangement, target, lines=lines, results=results))
 
     @property
@@ -73,7 +73,7 @@ class FormatUnit(wiring.Component):
         m = Module()
         a, width = self._arrangement, self._arrangement.window.width
         entry = FLAGS.size + OUTSIDE.size + width  # of the accumulators, a result's
-        banks = [Sram(depth=max(32, self._lines // BANKS), width=entry * a.width) for _ in range(BANKS)]
+        banks = [Sram(depth=max(32, self._depth // BANKS), width=entry * a.width) for _ in range(BANKS)]
         for number, bank in enumerate(banks):
             m.submodules[f"bank_{number}"] = bank
 
@@ -88,19 +88,9 @@ class FormatUnit(wiring.Component):
         # Read | add | write. The columns' terms wait for the line.
         adding, fresh, line = Signal(), Signal(reset_less=True), Signal.like(self.address, reset_less=True)
         m.d.sync += [adding.eq(valid), fresh.eq(first), line.eq(address)]
-        sums, written, taken = Signal(entry * a.width), Signal(entry * a.width), Signal()
-        gets = Signal()
-        m.d.comb += [
-            gets.eq(valid & ~first), taken.eq(self.read & self.read_ready), self.added.eq(adding), self.reads.eq(gets + taken),
-            self.read_ready.eq(~((gets & (address[-1] == self.read_address[-1])) | (adding & (line == self.read_address)))),
-            sums.eq(Mux(line[-1], banks[1].read.data, banks[0].read.data))]
-        for number, bank in enumerate(banks):
-            own = Signal(name=f"own_{number}")
-            m.d.comb += [
-                own.eq(gets & (address[-1] == number)),
-                bank.read.enable.eq(own | (taken & (self.read_address[-1] == number))),
-                bank.read.address.eq(Mux(own, address[:-1], self.read_address[:-1])),
-                bank.write.enable.eq(adding & (line[-1] == number)), bank.write.address.eq(line[:-1]), bank.write.data.eq(written)]
+        sums, written = Signal(entry * a.width), Signal(entry * a.width)
+        self._lines(m, banks, valid & ~first, address, adding, line, written)
+        m.d.comb += sums.eq(Mux(line[-1], banks[1].read.data, banks[0].read.data))
         for n in range(a.width):
             old = sums[entry * n:entry * (n + 1)]
             new = Signal(entry, name=f"new_{n}")
@@ -117,6 +107,20 @@ class FormatUnit(wiring.Component):
                 written[entry * n:entry * (n + 1)].eq(new)]
         self._round(m, banks, entry)
         return m
+
+    def _lines(self, m: Module, banks: list[Sram], get: Value, address: Signal, adding: Signal, line: Signal, written: Signal) -> None:
+        """Reads of line `address` for sums and of results, and writes of `line`."""
+        gets, taken = Signal(), Signal()
+        m.d.comb += [
+            gets.eq(get), taken.eq(self.read & self.read_ready), self.added.eq(adding), self.reads.eq(gets + taken),
+            self.read_ready.eq(~((gets & (address[-1] == self.read_address[-1])) | (adding & (line == self.read_address))))]
+        for number, bank in enumerate(banks):
+            own = Signal(name=f"own_{number}")
+            m.d.comb += [
+                own.eq(gets & (address[-1] == number)),
+                bank.read.enable.eq(own | (taken & (self.read_address[-1] == number))),
+                bank.read.address.eq(Mux(own, address[:-1], self.read_address[:-1])),
+                bank.write.enable.eq(adding & (line[-1] == number)), bank.write.address.eq(line[:-1]), bank.write.data.eq(written)]
 
     def _scales(self, m: Module, swap: Signal) -> dict[str, Signal]:
         """Codes of the scales in the cycle of the sums that they belong to."""
@@ -156,7 +160,8 @@ class FormatUnit(wiring.Component):
         return ends
 
     def _round(self, m: Module, banks: list[Sram], entry: int) -> None:
-        a, target = self._arrangement, self._target
+        """Accumulators that are read, `entry` bits each, become results."""
+        a = self._arrangement
         part, upper, chosen = (Signal(shape, reset_less=True, name=name) for name, shape in (
             ("held_part", self.part.shape()), ("upper", 1), ("chosen", entry * self._results)))
         unit, line = Signal(signed(UNIT_BITS), reset_less=True), Signal(entry * a.width)
@@ -164,10 +169,16 @@ class FormatUnit(wiring.Component):
         m.d.sync += [part.eq(self.part), upper.eq(self.read_address[-1]), chosen.eq(line.word_select(part, entry * self._results)),
                      unit.eq(a.operands.lsb_exponent + (self.read_position if a.scaled or a.element_window else 0))]
         for n in range(self._results):
-            m.submodules[f"rounder_{n}"] = rounder = Rounder(a.window.width, target)
-            own, outside = Signal(entry, name=f"own_{n}"), Signal(OUTSIDE.size, name=f"outside_of_{n}")
-            m.d.comb += [
-                own.eq(chosen[entry * n:entry * (n + 1)]), outside.eq(own[FLAGS.size:FLAGS.size + OUTSIDE.size]),
-                rounder.value.eq(own[-a.window.width:]), rounder.unit.eq(unit), rounder.flags.eq(own[:FLAGS.size]),
-                self.result[target.bits * n:target.bits * (n + 1)].eq(rounder.result),
-                self.outside[OUTSIDE.size * n:OUTSIDE.size * (n + 1)].eq(delayed(m, outside, Rounder.LATENCY, name=f"outside_{n}"))]
+            own = Signal(entry, name=f"own_{n}")
+            m.d.comb += own.eq(chosen[entry * n:entry * (n + 1)])
+            self._result(m, own, unit, n)
+
+    def _result(self, m: Module, own: Signal, unit: Signal, n: int) -> None:
+        """One of them, in units of 2^unit."""
+        a, target, outside = self._arrangement, self._target, Signal(OUTSIDE.size, name=f"outside_of_{n}")
+        m.submodules[f"rounder_{n}"] = rounder = Rounder(a.window.width, target)
+        m.d.comb += [
+            outside.eq(own[FLAGS.size:FLAGS.size + OUTSIDE.size]),
+            rounder.value.eq(own[-a.window.width:]), rounder.unit.eq(unit), rounder.flags.eq(own[:FLAGS.size]),
+            self.result[target.bits * n:target.bits * (n + 1)].eq(rounder.result),
+            self.outside[OUTSIDE.size * n:OUTSIDE.size * (n + 1)].eq(delayed(m, outside, Rounder.LATENCY, name=f"outside_{n}"))]

@@ -14,6 +14,7 @@ TYPES = {
     "e3m2": ml_dtypes.float6_e3m2fn, "e2m1": ml_dtypes.float4_e2m1fn, "bf16": ml_dtypes.bfloat16, "e8m0": ml_dtypes.float8_e8m0fnu}
 
 
+@functools.cache
 def floats(name: str) -> np.ndarray:
     """Value of every code, in double precision, which holds all of them."""
     bits = ELEMENTS[name].bits

@@ -9,6 +9,7 @@ from cocotb.triggers import FallingEdge
 
 from weft.gen.formats.element import ELEMENTS, Element, Specials
 from weft.gen.formats.operand import Operand
+from weft.hdl.formats.aligned_unit import format_unit
 from weft.hdl.formats.array import Arrangement
 from weft.hdl.formats.unit import FormatUnit
 from weft.verif.bench.codes import fixed, floats, specials
@@ -111,7 +112,7 @@ class Driver:
 
     def __init__(self, dut, arrangement: Arrangement) -> None:
         self._dut, self._a = dut, arrangement
-        self._latency = FormatUnit(arrangement, ELEMENTS["fp32"]).accumulate_latency
+        self._latency = format_unit(arrangement, ELEMENTS["fp32"]).accumulate_latency
         self.stream_cycles = 0  # from the first vector of a pass over all tiles to the last
 
     async def multiply(self, gemm: Gemm, position: int, order: random.Random) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import Cause
 from weft.verif.golden.faults import raise_first
+from weft.verif.golden.formats.aligned import AlignedSums, Alignment, aligned_gemm
 from weft.verif.golden.formats.blocks import Float32, Matrix, ScaleRule, quantise
 from weft.verif.golden.formats.element import Codes, decode
 from weft.verif.golden.formats.gemm import WINDOW, Sums, in_window, sums
@@ -32,10 +33,15 @@ def gemm(memory: Memory, shape: dict[str, int], values: dict[str, int]) -> Effec
     if not t.operands.activation.scale:
         scales = scales[:, :0]
     _check(memory, values["weight_line"], elements, scales, lines)
-    found = sums(_activations(memory, elements, scales), _weights(memory, values["weight_line"], groups),
-                 position=shape["position"] if in_window(t.operands, WINDOW, t.part) else 0, part=t.part)
-    memory.sums = memory.sums or empty(config)
-    memory.sums.put(lines, memory.sums.rows(lines) + found if values["accumulate"] else found)
+    a, b = _activations(memory, elements, scales), _weights(memory, values["weight_line"], groups)
+    if t.alignment:
+        memory.aligned = memory.aligned or empty_aligned(config)
+        before = memory.aligned.rows(lines).total if values["accumulate"] else None
+        memory.aligned.put(lines, AlignedSums(aligned_gemm(a, b, Alignment.of(t.alignment, t.depth), before)))
+    else:
+        found = sums(a, b, position=shape["position"] if in_window(t.operands, WINDOW, t.part) else 0, part=t.part)
+        memory.sums = memory.sums or empty(config)
+        memory.sums.put(lines, memory.sums.rows(lines) + found if values["accumulate"] else found)
     accesses = [Access(SCRATCHPAD, (elements + lanes * n).ravel(), lanes, write=False) for n in range(t.vector_reads)]
     if scales.size:
         accesses.append(Access(SCRATCHPAD, scales.ravel(), lanes, write=False))
@@ -67,7 +73,7 @@ def round_lines(memory: Memory, shape: dict[str, int], values: dict[str, int]) -
             row, number = divmod(index, places.shape[1])
             faults.append(((row, number * piece, kind), Cause.SCRATCHPAD, int(places[row, number])))
     raise_first(faults)
-    found = (memory.sums or empty(config)).rows(lines.ravel())
+    found = _held(memory).rows(lines.ravel())
     if flags:
         noted: NDArray[np.uint8] = (found.overflow * 1 + found.underflow * 2).astype(np.uint8)
         elements, own = noted, None
@@ -83,11 +89,21 @@ def round_lines(memory: Memory, shape: dict[str, int], values: dict[str, int]) -
     return Effect(accesses, {"VECTOR_ITERATIONS": len(rows) * len(parts)})
 
 
-def _results(config: Config, shape: dict[str, int], found: Sums) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def _held(memory: Memory) -> Sums | AlignedSums:
+    """The accumulators."""
+    if memory.config.tiling.alignment:
+        return memory.aligned or empty_aligned(memory.config)
+    return memory.sums or empty(memory.config)
+
+
+def _results(config: Config, shape: dict[str, int], found: Sums | AlignedSums) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """Bytes of the elements and of the scales of accumulators."""
     t, kept = config.tiling, config.results
-    unit = t.operands.lsb_exponent + (shape["position"] if in_window(t.operands, WINDOW, t.part) else 0)
-    codes = found.rounded(kept.rounded, unit).reshape(shape["rows"], kept.width)
+    if isinstance(found, AlignedSums):
+        codes = found.rounded(kept.rounded)
+    else:
+        codes = found.rounded(kept.rounded, t.operands.lsb_exponent + (shape["position"] if in_window(t.operands, WINDOW, t.part) else 0))
+    codes = codes.reshape(shape["rows"], kept.width)
     if not kept.blocked:
         return pack(kept.rounded, codes), None
     factor = np.array([[shape["factor"]]], np.uint32).view(np.float32)
@@ -107,6 +123,11 @@ def empty(config: Config) -> Sums:
     shape = (config.accumulator_lines, config.tiling.width)
     none = [np.zeros(shape, bool) for _ in range(5)]
     return Sums(np.zeros(shape, np.int64), *none)
+
+
+def empty_aligned(config: Config) -> AlignedSums:
+    """Such accumulators of zeros."""
+    return AlignedSums(np.zeros((config.accumulator_lines, config.tiling.width), np.float32))
 
 
 def _activations(memory: Memory, elements: Addresses, scales: Addresses) -> Matrix:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from weft.gen import isa
 from weft.gen.config import Config
+from weft.verif.golden.formats.aligned import AlignedSums
 from weft.verif.golden.formats.gemm import Sums
 
 Addresses = NDArray[np.int64]
@@ -52,8 +53,8 @@ class Stream:
 
 class Memory:
     """Scratchpad (bytes), accumulators (lines, lanes), parameter sets (sets, lanes), table (256) and DRAM windows; and the stream
-    that a DEPTHWISE may continue, None before the first of a program. The accumulators of number formats are `sums`, None before the
-    first GEMM.
+    that a DEPTHWISE may continue, None before the first of a program. The accumulators of number formats are `sums`, or
+    `aligned` in a configuration that aligns addends, None before the first GEMM.
 
     Everything on chip is zero at first; in hardware it is whatever power-up left, so programs must not rely on it.
     """
@@ -70,6 +71,7 @@ class Memory:
         self.table = np.zeros(256, np.int32)
         self.stream: Stream | None = None
         self.sums: Sums | None = None
+        self.aligned: AlignedSums | None = None
 
     def gather(self, addresses: Addresses, size: int) -> NDArray[np.uint8]:
         """Bytes (n, size) from each byte address, which must be in range."""

@@ -16,27 +16,26 @@ from weft.gen.isa import WORD_BYTES
 from weft.sim.check import GoldenDevice
 from weft.sim.device import RtlDevice, WindowSpec
 from weft.sim.docs_page import ROOT
-from weft.sim.gemm import PERMISSIONS, golden_results, multiply, random_matrices
+from weft.sim.gemm import PERMISSIONS, golden_product, golden_results, multiply, random_matrices
 from weft.sim.simulator import Simulator
-from weft.verif.golden.formats.gemm import Product, gemm, in_window, lowest_position
+from weft.verif.golden.formats.gemm import Product, gemm, lowest_position
 
 MIXED = [("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"), ("int8", "mxfp4"), ("mxint8", "int4")]
 PAIRS = [*((name, name) for name in OPERANDS), *MIXED]
 
 
 def config(rows: int, activations: str, weights: str = "", packing: int = 1, *, kib: int = 16, result: str = "fp32",
-           rule: str = "floor") -> Config:
+           rule: str = "floor", kind: str = "exact") -> Config:
     array = Array(rows=rows, columns=rows, operand=activations, weights=weights, packing=packing, result=result, scale_rule=rule)
     return Config(name="formats", array=array, scratchpad=Scratchpad(kib=kib, banks=2),
-                  accumulator=Accumulator(kib=max(1, rows * rows * packing // 8)), axi=Axi(data_bits=8 * rows))
+                  accumulator=Accumulator(kib=max(1, rows * rows * packing // 8), kind=kind), axi=Axi(data_bits=8 * rows))
 
 
 def on_the_golden_machine(machine: Config, shape: tuple[int, int, int], seed: int = 1) -> tuple[Gemm, Product]:
     """Program and packed operands, strictly, against the arithmetic alone."""
-    t, (a, b) = machine.tiling, random_matrices(machine, *shape, seed)
+    a, b = random_matrices(machine, *shape, seed)
     plan = Gemm.plan(machine, *shape)
-    position = lowest_position(a, b, WINDOW, t.part) if in_window(t.operands, WINDOW, t.part) else 0
-    product = gemm(a, b, target=machine.results.rounded, position=position, part=t.part)
+    position, product = golden_product(machine, a, b)
     (codes, scales), factor = golden_results(machine, product)
     words = plan.program(position, int(factor.view(np.uint32)[0, 0]))
     device = GoldenDevice(machine, [WindowSpec(size, *PERMISSIONS[n]) for n, size in enumerate(plan.window_bytes)], strict=True)
@@ -70,6 +69,16 @@ def test_every_format_gives_the_same_bits_on_every_size(pair):
 @pytest.mark.parametrize("name", ["int4", "int2", "e2m1", "mxfp4", "nvfp4"])
 def test_packing(name, packing):
     on_the_golden_machine(config(16, name, packing=packing, kib=32), (7, 130, 70))
+
+
+ALIGNED = [("aligned25", "e4m3", "", 1), ("aligned24", "bf16", "", 1), ("aligned13", "e5m2", "e4m3", 1), ("aligned25", "mxfp4", "", 4),
+           ("aligned25", "mxfp8_e4m3", "mxfp4", 1), ("aligned35", "mxfp4", "", 2), ("aligned35", "nvfp4", "", 4)]
+
+
+@pytest.mark.parametrize(("kind", "activations", "weights", "packing"), ALIGNED, ids=str)
+@pytest.mark.parametrize("rows", [4, 16])
+def test_addends_that_are_aligned(kind, activations, weights, packing, rows):
+    on_the_golden_machine(config(rows, activations, weights, packing, kib=32, kind=kind), (7, 130, 21))
 
 
 @pytest.mark.parametrize(("result", "rule"), [*((name, "floor") for name, operand in TARGETS.items() if operand.scale), ("mxfp4", "up")])
@@ -157,10 +166,15 @@ def test_refusals(machine, shape, part):
     ({"operand": "mxfp8_e4m3", "packing": 4}, ("array.packing = 4", "4 bits or fewer", "use 1")),
     ({"operand": "mxfp4", "depthwise": True}, ("array.depthwise", "use False")),
     ({"operand": "mxfp5"}, ("array.operand", "mxfp4")),
+    ({"kind": "aligned25"}, ("accumulator.kind", "sums of int8 are exact")),
+    ({"kind": "aligned25", "operand": "mxint8"}, ("accumulator.kind", "integers are added exactly")),
+    ({"kind": "aligned35", "operand": "e4m3"}, ("accumulator.kind", "16 products", "4 bits")),
+    ({"kind": "aligned25", "operand": "nvfp4"}, ("accumulator.kind", "no powers of two")),
 ])
 def test_configurations_that_make_no_sense(options, parts):
+    kind = options.pop("kind", "exact")
     with pytest.raises(WeftError) as caught:
-        Config(array=Array(**options))
+        Config(array=Array(**options), accumulator=Accumulator(kind=kind))
     assert all(part in str(caught.value) for part in parts)
 
 
@@ -177,7 +191,11 @@ BLOCKS = config(4, "mxfp4", kib=4, result="mxfp4")
     (BLOCKS, [(5, 64, 7), (13, 640, 70)]), (config(4, "bf16", result="mxfp6_e2m3", rule="up"), [(13, 100, 9)]),
     (config(8, "nvfp4", packing=4, result="nvfp4"), [(33, 100, 40), (1, 16, 1)]),
     (config(4, "int8", "int4", result="bf16"), [(13, 100, 9)]),
-], ids=lambda value: f"{value.array.operand}-{value.array.result}-{value.array.rows}" if isinstance(value, Config) else "")
+    (config(4, "mxfp8_e4m3", "mxfp4", kind="aligned25"), [(1, 100, 9), (13, 70, 11)]),
+    (config(4, "e4m3", "e5m2", kind="aligned13", result="bf16"), [(13, 100, 9)]),
+    (config(8, "nvfp4", packing=4, kind="aligned35", result="nvfp4"), [(9, 100, 40)]),
+], ids=lambda value: f"{value.array.operand}-{value.array.result}-{value.array.rows}-{value.accumulator.kind}" if isinstance(
+    value, Config) else "")
 def test_the_rtl_gives_the_same_bytes(machine, shapes):
     for seed, shape in enumerate(shapes):
         run = multiply(machine, *random_matrices(machine, *shape, seed), strict=True)

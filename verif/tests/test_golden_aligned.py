@@ -28,13 +28,17 @@ def cut(value: Fraction, unit: Fraction) -> Fraction:
     return math.trunc(value / unit) * unit
 
 
-def step(c: Fraction, pairs: list[tuple[Fraction, Fraction]], smallest: int, scheme: Alignment) -> Fraction:
-    """One fused step by the definition: elements are given without scales that could hide subnormals."""
-    addends = [(c, exponent(c, -126)), *((x * y, exponent(x, smallest) + exponent(y, smallest)) for x, y in pairs)]
+def fused(addends: list[tuple[Fraction, int]], scheme: Alignment) -> Fraction:
+    """Their sum by the definition."""
     top = max(power if value else -126 for value, power in addends)
     total = sum(cut(value, Fraction(2) ** (top - scheme.fraction)) for value, _ in addends)
     unit = Fraction(2) ** (exponent(total, -126) - scheme.result_bits)
     return round(total / unit) * unit if scheme.nearest else cut(total, unit)
+
+
+def step(c: Fraction, pairs: list[tuple[Fraction, Fraction]], smallest: int, scheme: Alignment) -> Fraction:
+    """One fused step by the definition: elements are given without scales that could hide subnormals."""
+    return fused([(c, exponent(c, -126)), *((x * y, exponent(x, smallest) + exponent(y, smallest)) for x, y in pairs)], scheme)
 
 
 @settings(deadline=None, max_examples=80)
@@ -54,6 +58,50 @@ def test_steps_are_as_defined(name, scheme, k, seed):
             c = step(c, [(Fraction(x), Fraction(y)) for x, y in zip(values[m, part], values[n, part], strict=True)],
                      element.smallest_exponent, each)
         assert Fraction(float(found[m, n])) == c
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sampled_from(["nvfp4", "mxfp4"]), st.integers(1, 100), st.integers(0, 1 << 32))
+def test_groups_with_scales(name, k, seed):
+    """Exact sums of 16 products, times both scales, count with the exponents of these."""
+    operand, chance, scheme = OPERANDS[name], np.random.default_rng(seed), Alignment(32, 35, group=16)
+    blocks = -(-k // operand.block)
+    sides = []
+    for _ in range(2):
+        codes = chance.integers(0, 16, (2, blocks * operand.block))
+        codes[:, k:] = 0
+        scales = chance.integers(0, 127, (2, blocks)) if name == "nvfp4" else chance.integers(100, 140, (2, blocks))
+        sides.append(Matrix(operand, codes, scales, np.ones((1, 1), np.float32), k))
+    found = aligned_gemm(*sides, scheme)
+    scales, values = ([decode(each, codes) for codes in own] for each, own in (
+        (operand.scale, [side.scales for side in sides]), (operand.element, [side.codes for side in sides])))
+    c = Fraction(0)
+    for start in range(0, k, 32):
+        addends = [(c, exponent(c, -126))]
+        for first in range(start, min(start + 32, k), 16):
+            factors = [Fraction(side[1, first // operand.block]) for side in scales]
+            total = sum(Fraction(x) * Fraction(y) for x, y in zip(*(side[1, first:first + 16] for side in values), strict=True))
+            addends.append((total * factors[0] * factors[1], sum(exponent(each, operand.scale.smallest_exponent) for each in factors)))
+        c = fused(addends, scheme)
+    assert Fraction(float(found[1, 1])) == c
+
+
+def test_a_sum_goes_on_where_it_stopped():
+    chance = np.random.default_rng(3)
+    codes = chance.integers(0, 0x60, (3, 40)) | chance.integers(0, 2, (3, 40)) << 7
+    whole, first, rest = (Matrix(OPERANDS["e4m3"], codes[:, part], None, np.ones((1, 1), np.float32), codes[:, part].shape[1])
+                          for part in (slice(None), slice(16), slice(16, None)))
+    scheme = SCHEMES["ampere"]
+    assert (aligned_gemm(rest, rest, scheme, aligned_gemm(first, first, scheme)) == aligned_gemm(whole, whole, scheme)).all()
+
+
+def test_beyond_the_range_a_sum_stays_infinite():
+    """2^254 is more than an fp32; afterwards -2^254 changes nothing, but an infinity of the other sign does."""
+    big, codes = 0xFE << 7, np.array([[0x7F00, 0, 0x7F00, 0], [0x7F00, 0, 0xFF00, 0], [0x7F00, 0, 0xFF80, 0]])
+    assert big == 0x7F00
+    matrix = Matrix(OPERANDS["bf16"], codes, None, np.ones((1, 1), np.float32), 4)
+    found = aligned_gemm(matrix, matrix, Alignment(2, 24))
+    assert found[0, 0] == found[0, 1] == np.inf and np.isnan(found[0, 2])
 
 
 def test_small_addends_are_lost():

@@ -13,7 +13,7 @@ JOBS    ?= 2
 READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo setup doctor sim verilog bitstream boards test networks random formats lint bench docs clean help
+.PHONY: demo setup doctor sim verilog bitstream boards test networks exact random formats lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
 	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
@@ -47,6 +47,9 @@ test: $(READY)   ## all tests, fast and integration, on JOBS processes
 
 networks: $(READY)   ## the networks of the tests on all of their inputs; long
 	$(BIN)/pytest verif/tests/test_networks.py --all-inputs -n $(JOBS) $(ARGS)
+
+exact: $(READY)   ## real networks on all of their inputs on the RTL, each bit compared; rewrites docs/exact.md; long
+	$(BIN)/python -m weft.sim.exact $(ARGS)
 
 random: $(READY)   ## 1,000 random operators and 200 random graphs on the RTL against tflite-micro and onnxruntime; long
 	$(BIN)/python -m weft.verif.random_files.run $(ARGS)

@@ -26,14 +26,15 @@ class Mismatch:
                 f"{self.given} instead of {self.expected}")
 
 
-def compare(sample: int, rtl: TransparentDevice, golden: TransparentDevice, windows: Sequence[int]) -> list[Mismatch]:
-    """Contents of the given windows, the scratchpad and the accumulators."""
+def compare(sample: int, rtl: TransparentDevice, golden: TransparentDevice, windows: Sequence[int]) -> tuple[int, list[Mismatch]]:
+    """Contents of the given windows, the scratchpad and the accumulators: (bytes compared, what differs)."""
     spaces = [(f"window {index}", rtl.read_window(index), golden.read_window(index)) for index in windows]
     spaces.append(("scratchpad", rtl.scratchpad(), golden.scratchpad()))
     found = [difference(sample, name, np.frombuffer(given, np.uint8), np.frombuffer(expected, np.uint8))
              for name, given, expected in spaces]
-    found.append(difference(sample, "accumulators", rtl.accumulators(), golden.accumulators()))
-    return [mismatch for mismatch in found if mismatch]
+    sums = rtl.accumulators()
+    found.append(difference(sample, "accumulators", sums, golden.accumulators()))
+    return sum(len(given) for _, given, _ in spaces) + sums.nbytes, [mismatch for mismatch in found if mismatch]
 
 
 def difference(sample: int, space: str, given: np.ndarray, expected: np.ndarray) -> Mismatch | None:

@@ -38,13 +38,15 @@ class DramTiming:
 
 @dataclasses.dataclass(frozen=True)
 class SampleResult:
-    """One inference. `spill` are the bytes of window 3; the profile is kept of the first sample only."""
+    """One inference. `spill` are the bytes of window 3; `compared`: bytes of memory compared with the golden machine's; the profile is
+    kept of the first sample only."""
 
     index: int
     cycles: int
     output: bytes
     spill: bytes
     counters: dict[str, int]
+    compared: int
     mismatches: list[Mismatch]
     seconds: float
     profile: Profile | None
@@ -70,14 +72,14 @@ class Executor:
         self.device.write_window(INPUT, packed)
         result = run_program(self.device, self.network, index, "RTL")
         assert result.profile is not None
-        mismatches = []
+        compared, mismatches = 0, []
         if self.golden:
             self.golden.write_window(INPUT, packed)
             run_program(self.golden, self.network, index, "golden machine")
-            mismatches = compare(index, self.device, self.golden, (OUTPUT, SPILL))
+            compared, mismatches = compare(index, self.device, self.golden, (OUTPUT, SPILL))
         return SampleResult(index, result.counters.get("CYCLES", result.profile.cycles), self.device.read_window(OUTPUT),
-                            self.device.read_window(SPILL), result.counters, mismatches, self.simulator.seconds - before,
-                            result.profile if index == 0 else None)
+                            self.device.read_window(SPILL), result.counters, compared, mismatches,
+                            self.simulator.seconds - before, result.profile if index == 0 else None)
 
 
 def run_program(device: Device, network: CompiledNetwork, index: int, who: str) -> RunResult:

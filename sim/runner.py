@@ -32,7 +32,7 @@ from weft.verif.golden import reference as golden_reference
 
 PACKAGES = {"tflite-micro": "tflite-micro", "litert-reference": "ai-edge-litert", "onnxruntime": "onnxruntime"}  # by Graph.engine
 SHOWN = 20  # mismatches that a report spells out
-DUMPED = 10  # samples whose every intermediate tensor is stored and compared
+DUMPED = 10  # samples whose every intermediate tensor is stored and compared, unless told otherwise
 
 Progress = Callable[[str, int, int], None]
 
@@ -40,7 +40,7 @@ Progress = Callable[[str, int, int], None]
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What a user may choose. `samples`: at most so many; `waves`: see weft.sim.waves; `command`: as typed, for the report; `dataflow`:
-    see `compile_network`."""
+    see `compile_network`; `dumped`: samples whose every intermediate tensor is compared, None: all."""
 
     samples: int | None = None
     rounding: str = "tflm"
@@ -48,6 +48,7 @@ class Options:
     waves: str | None = None
     command: str = ""
     dataflow: str | None = None
+    dumped: int | None = DUMPED
 
 
 def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Options,
@@ -55,7 +56,7 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     """Run a network on the RTL and write outputs.npz, report.json and report.html (and waveforms) to `out`.
 
     Every sample runs on the simulated RTL and on the golden machine, all of whose memory must agree; outputs are compared
-    with the network's reference engine; the first samples (at most `DUMPED`) run once more with every intermediate tensor stored,
+    with the network's reference engine; the first samples (`Options.dumped`) run once more with every intermediate tensor stored,
     and each is compared with the reference arithmetic. Returns the report: its ``mismatches`` count elements that differ over all
     samples, ``golden`` from the golden models and ``reference`` from the engine (None if the engine is not installed). `progress`
     gets a step's name, and how much of it is done.
@@ -80,11 +81,13 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     progress("checking", 0, 0)
     details = [str(mismatch) for result in results for mismatch in result.mismatches]
     differing, wrong = _reference(graph, engine, samples, outputs) if engine else (None, [])
-    compared, tensors = _tensors(graph, config, held[:DUMPED], options)
+    compared, elements, tensors = _tensors(graph, config, held[:options.dumped], options)
     machine = sum(mismatch.count for result in results for mismatch in result.mismatches)
     inside = sum(mismatch.count for mismatch in tensors)
     mismatches: dict[str, Any] = {
         "golden": machine + inside, "reference": differing, "tensors": inside, "tensors_compared": compared,
+        "elements_compared": {"outputs": sum(tensor.size for sample in outputs for tensor in sample) if engine else 0, "tensors": elements,
+                              "memory": sum(result.compared for result in results)},
         "details": [*map(str, tensors), *details, *wrong][:SHOWN]}
     report = {
         "weft": metadata.version("weft"), "date": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -149,8 +152,9 @@ def _reference(graph: Graph, engine: Any, samples: np.ndarray, outputs: list[lis
     return differing, wrong
 
 
-def _tensors(graph: Graph, config: Config, samples: list[np.ndarray], options: Options) -> tuple[int, list[Mismatch]]:
-    """Run samples with every tensor stored and compare each with the reference arithmetic: (tensors compared, what differs)."""
+def _tensors(graph: Graph, config: Config, samples: list[np.ndarray], options: Options) -> tuple[int, int, list[Mismatch]]:
+    """Run samples with every tensor stored and compare each with the reference arithmetic: (tensors compared, their elements, what
+    differs)."""
     network = compile_network(graph, config, dump=True, dataflow=options.dataflow)
     executor = Executor(network, options.timing, check=False)
     wrong = []
@@ -160,7 +164,8 @@ def _tensors(graph: Graph, config: Config, samples: list[np.ndarray], options: O
             windows, expected = {SPILL: result.spill, SPILL - 1: result.output}, golden_reference.run(graph, held)
             wrong += [difference(index, f"tensor {name!r}", network.unpack_tensor(name, windows), expected[name])
                       for name in network.tensors]
-    return len(network.tensors) * len(samples), [mismatch for mismatch in wrong if mismatch]
+    elements = sum(int(np.prod(network.graph.tensors[name].shape)) for name in network.tensors)
+    return len(network.tensors) * len(samples), elements * len(samples), [mismatch for mismatch in wrong if mismatch]
 
 
 def _describe(graph: Graph, model: Path) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from weft.gen.compiler import compile_network
 from weft.gen.compiler.network import CompiledNetwork
 from weft.gen.config import Config
 from weft.gen.errors import MismatchError
-from weft.gen.frontend import decode_output, encode_input, load
+from weft.gen.host import AcceleratorStage, HostStage, SplitNetwork, load_network, load_split
+from weft.gen.host.stages import Values
 from weft.sim.device import Device
 from weft.sim.execute import INPUT, OUTPUT, run_program
 from weft.sim.inputs import load_samples
@@ -27,13 +28,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """`device`: see `backend.open_device`. `samples`: at most so many. `command`: as typed, for the report."""
+    """`device`: see `backend.open_device`. `samples`: at most so many. `command`: as typed, for the report. `host`: what the accelerator
+    cannot do runs on the host."""
 
     device: str = GOLDEN
     samples: int | None = None
     rounding: str = "tflm"
     baud: int = BAUD
     command: str = ""
+    host: bool = False
 
 
 def run(config: Config, model: Path, inputs: Path, out: Path, options: RunOptions,
@@ -44,36 +47,67 @@ def run(config: Config, model: Path, inputs: Path, out: Path, options: RunOption
     device that cannot be used, before anything is written; `MismatchError` after writing everything, if anything differs.
     """
     check_writable(out)
-    graph = load(model, rounding=options.rounding)
-    samples = load_samples(inputs, graph, options.samples)
-    network = compile_network(graph, config)
-    rows, outputs = [], []
+    split = (load_split(model, rounding=options.rounding) if options.host else
+             SplitNetwork.of(load_network(model, rounding=options.rounding)))
+    samples = load_samples(inputs, split, options.samples)
+    networks = [compile_network(part.graph, config) for part in split.parts]
+    values: list[Values] = [{split.input: sample} for sample in samples]
+    rows = [_Row(index) for index in range(len(samples))]
+    for stage in split.stages:
+        if isinstance(stage, HostStage):
+            for sample, row in zip(values, rows, strict=True):
+                row.host_seconds += stage.run(sample)
+        else:
+            _run_part(stage, networks.pop(0), values, rows, options, progress)
+    report = {"network": split.name, "config": config.name, "device": options.device, "inputs": len(samples),
+              "mismatches": sum(row.differing_bytes or 0 for row in rows), "samples": [row.as_dict() for row in rows],
+              "host": [{"name": stage.name, "operator": stage.operator, "why": stage.why} for stage in split.on_host],
+              "parts": len(split.parts), "command": options.command}
+    with staged(out) as folder:
+        names: dict[str, Any] = {f"{name}_" if name == "file" else name: np.concatenate([sample[name] for sample in values])
+                                 for name in split.outputs}  # numpy keeps the name "file" for itself
+        np.savez(folder / "outputs.npz", **names)
+        (folder / "run.json").write_text(json.dumps(report, indent=1) + "\n")
+    if report["mismatches"]:
+        wrong_samples = [row.sample for row in rows if row.differing_bytes]
+        raise MismatchError(f"{report['mismatches']} output bytes differ from the golden machine's", where=str(out / "run.json"),
+                            why=f"samples {wrong_samples[:8]}", fix="is timing met in the bitstream's report? else this is a bug in weft")
+    return report
+
+
+@dataclasses.dataclass
+class _Row:
+    """What one sample took, over all parts. Without counters, or without a golden machine beside it, None."""
+
+    sample: int
+    cycles: int | None = 0
+    seconds: float = 0.0
+    host_seconds: float = 0.0
+    differing_bytes: int | None = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self), "seconds": round(self.seconds, 4), "host_seconds": round(self.host_seconds, 6)}
+
+
+def _run_part(part: AcceleratorStage, network: CompiledNetwork, values: list[Values], rows: list[_Row], options: RunOptions,
+              progress: Progress) -> None:
+    """Run one part on every sample: adds its outputs to `values`, and what it took to `rows`."""
     with contextlib.ExitStack() as stack:
         device = stack.enter_context(open_device(options.device, network, baud=options.baud, progress=lambda text: progress(text, 0, 0)))
         golden = None if options.device == GOLDEN else stack.enter_context(open_device(GOLDEN, network))
-        for index, sample in enumerate(samples):
-            progress("running", index, len(samples))
-            packed = network.pack_input(encode_input(graph, sample))
+        for index, (sample, row) in enumerate(zip(values, rows, strict=True)):
+            progress("running", index, len(rows))
+            packed = network.pack_input(part.encode(sample))
             begin = time.perf_counter()
             device.write_window(INPUT, packed)
             result = run_program(device, network, index, options.device)
             given = device.read_window(OUTPUT)
-            seconds = time.perf_counter() - begin
+            row.seconds += time.perf_counter() - begin
+            cycles = result.counters.get("CYCLES")
+            row.cycles = None if cycles is None or row.cycles is None else row.cycles + cycles
             wrong = None if golden is None else _differing(given, golden, network, packed, index)
-            outputs.append([decode_output(graph, number, tensor) for number, tensor in enumerate(network.unpack_outputs(given))])
-            rows.append({"sample": index, "cycles": result.counters.get("CYCLES"), "seconds": round(seconds, 4), "differing_bytes": wrong})
-    report = {"network": graph.name, "config": config.name, "device": options.device, "inputs": len(samples),
-              "mismatches": sum(row["differing_bytes"] or 0 for row in rows), "samples": rows, "command": options.command}
-    with staged(out) as folder:
-        names: dict[str, Any] = {f"{name}_" if name == "file" else name: np.concatenate([sample[index] for sample in outputs])
-                                 for index, name in enumerate(graph.outputs)}  # numpy keeps the name "file" for itself
-        np.savez(folder / "outputs.npz", **names)
-        (folder / "run.json").write_text(json.dumps(report, indent=1) + "\n")
-    if report["mismatches"]:
-        wrong_samples = [row["sample"] for row in rows if row["differing_bytes"]]
-        raise MismatchError(f"{report['mismatches']} output bytes differ from the golden machine's", where=str(out / "run.json"),
-                            why=f"samples {wrong_samples[:8]}", fix="is timing met in the bitstream's report? else this is a bug in weft")
-    return report
+            row.differing_bytes = None if wrong is None or row.differing_bytes is None else row.differing_bytes + wrong
+            sample.update(part.decode(network.unpack_outputs(given)))
 
 
 def _differing(given: bytes, golden: Device, network: CompiledNetwork, packed: bytes, index: int) -> int:

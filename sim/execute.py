@@ -72,7 +72,8 @@ class Executor:
         self.device.write_window(INPUT, packed)
         result = run_program(self.device, self.network, index, "RTL")
         assert result.profile is not None
-        compared, mismatches = 0, []
+        compared = 0
+        mismatches: list[Mismatch] = []
         if self.golden:
             self.golden.write_window(INPUT, packed)
             run_program(self.golden, self.network, index, "golden machine")

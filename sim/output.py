@@ -32,7 +32,7 @@ def check_writable(folder: Path, where: str = "--out") -> None:
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary folder whose files move to `folder` at the end; after an exception they are removed instead.
 
-    Waveforms that an earlier run left in `folder` go: they would not belong to the new report. Other files stay.
+    Waveforms and reports of parts that an earlier run left in `folder` go: they would not belong to the new report. Other files stay.
     """
     existing = folder
     while not existing.exists():
@@ -44,6 +44,9 @@ def staged(folder: Path) -> Iterator[Path]:
             for stale in WAVES:
                 if (folder / stale).is_file():
                     (folder / stale).unlink()
+            for part in folder.glob("part[0-9]*"):
+                if (part / RESULTS[1]).is_file():
+                    shutil.rmtree(part)
         for item in sorted(Path(name).iterdir()):
             target = folder / item.name
             if item.is_dir() and target.exists():

@@ -7,7 +7,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int8": 9}
+TYPES = {"float32": 0, "int32": 2, "uint8": 3, "int64": 4, "int16": 7, "int8": 9}
 
 
 class TfliteMaker:
@@ -40,13 +40,14 @@ class TfliteMaker:
     def constant(self, data: np.ndarray, scale: Any = None, zero_point: Any = 0) -> int:
         return self.tensor(data.shape, scale, zero_point, data.dtype.name, data)
 
-    def node(self, operator: str, inputs: list[int], output: int, options: str = "", **fields: Any) -> int:
-        """Append an operator; `options` names its table of the schema, `fields` that table's members."""
+    def node(self, operator: str, inputs: list[int], output: int | list[int], options: str = "", **fields: Any) -> int:
+        """Append an operator and return its first output; `options` names its table of the schema, `fields` that table's members."""
+        outputs = output if isinstance(output, list) else [output]
         code = schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, operator)
         code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
         node = schema.OperatorT()
-        node.opcodeIndex, node.inputs, node.outputs = len(self.model.operatorCodes), inputs, [output]
+        node.opcodeIndex, node.inputs, node.outputs = len(self.model.operatorCodes), inputs, outputs
         self.model.operatorCodes.append(code)
         if options:
             node.builtinOptionsType = getattr(schema.BuiltinOptions, options)
@@ -54,7 +55,7 @@ class TfliteMaker:
             for name, value in fields.items():
                 setattr(node.builtinOptions, name, value)
         self.graph.operators.append(node)
-        return output
+        return outputs[0]
 
     def bytes(self, source: int, *outputs: int) -> bytes:
         """The file, with these tensors as the network's ends."""

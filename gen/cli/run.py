@@ -19,7 +19,8 @@ Baud = Annotated[int, typer.Option(min=300, max=12_000_000, help="Rate at which 
 
 
 def run(model: arguments.Model, inputs: Inputs, config: arguments.ConfigOption, device: Device = "golden", out: Out = None,
-        samples: Samples = None, rounding: arguments.Rounding = "tflm", baud: Baud = 115_200, as_json: arguments.Json = False) -> None:
+        samples: Samples = None, rounding: arguments.Rounding = "tflm", baud: Baud = 115_200,
+        host: arguments.Host = False, as_json: arguments.Json = False) -> None:
     """Run a network on a board, or the same way on a simulation.
 
     Every output must have the same bits as on the golden machine. Writes outputs.npz and run.json."""
@@ -32,7 +33,7 @@ def run(model: arguments.Model, inputs: Inputs, config: arguments.ConfigOption, 
     from weft.fpga.run import run as run_on_device  # noqa: PLC0415
 
     folder = out or Path("build") / loaded.name / f"{model.stem}-run"
-    options = RunOptions(device, samples, rounding, baud, shlex.join(["weft", *sys.argv[1:]]))
+    options = RunOptions(device, samples, rounding, baud, shlex.join(["weft", *sys.argv[1:]]), host)
     with Progress(silent=as_json) as progress:
         report = run_on_device(loaded, model, inputs, folder, options, progress)
     if as_json:
@@ -55,6 +56,16 @@ def _show(report: dict[str, Any]) -> None:
     console.print(table)
     hidden = report["inputs"] - SHOWN
     more = f" ({hidden} more)" if hidden > 0 else ""
+    for row in report["host"]:
+        console.print(f"on the host: {row['name']} ({row['operator']}): {row['why']}", highlight=False, soft_wrap=True, markup=False)
     verdict = "" if report["device"] == "golden" else ", every output byte equals the golden machine's"
-    console.print(f"\n{report['network']} on {report['config']}, device {report['device']}: {report['inputs']} samples{more}{verdict}",
-                  highlight=False, soft_wrap=True)
+    console.print(f"\n{report['network']} on {report['config']}, device {report['device']}: {report['inputs']} samples{more}{verdict}"
+                  + _on_host(report), highlight=False, soft_wrap=True)
+
+
+def _on_host(report: dict[str, Any]) -> str:
+    """What a split network took on the host, the median."""
+    if not report["host"]:
+        return ""
+    seconds = sorted(row["host_seconds"] for row in report["samples"])[len(report["samples"]) // 2]
+    return f"; {report['parts']} parts, and {seconds * 1e3:,.3f} ms on the host"

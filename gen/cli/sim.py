@@ -11,6 +11,7 @@ from weft.gen.cli import arguments
 from weft.gen.cli.console import Progress, emit, existing_file, tables
 
 BRIEF = ("inputs", "reference", "mismatches", "cycles_per_inference", "macs", "utilization", "dram_bytes", "simulation")
+SPLIT = ("parts", "host", "host_seconds", "cut_bytes")  # of a network of which the host computes some operators
 
 
 Inputs = Annotated[Path, typer.Argument(metavar="INPUT", help="Samples: .npy, or .npz with array x; the first axis counts them.")]
@@ -24,7 +25,7 @@ Latency = Annotated[int, typer.Option(min=0, max=100_000, help="Cycles from a re
 
 def sim(model: arguments.Model, inputs: Inputs, config: arguments.ConfigOption, out: Out = None, samples: Samples = None,
         rounding: arguments.Rounding = "tflm", waves: Waves = None, dram_bytes_per_cycle: Bandwidth = 16, dram_latency: Latency = 64,
-        as_json: arguments.Json = False) -> None:
+        host: arguments.Host = False, as_json: arguments.Json = False) -> None:
     """Run a network on the RTL and check every bit.
 
     The golden machine must leave the same memory, and the reference engine (tflite-micro, LiteRT, onnxruntime) the same
@@ -42,11 +43,11 @@ def sim(model: arguments.Model, inputs: Inputs, config: arguments.ConfigOption, 
     from weft.sim.runner import Options, simulate  # noqa: PLC0415
 
     command = shlex.join(["weft", *sys.argv[1:]])
-    options = Options(samples, rounding, DramTiming(dram_bytes_per_cycle, dram_latency), waves, command)
+    options = Options(samples, rounding, DramTiming(dram_bytes_per_cycle, dram_latency), waves, command, host=host)
     with Progress(silent=as_json) as progress:
         result = simulate(loaded, model, inputs, folder, options, progress)
     if as_json:
-        emit({**{key: result[key] for key in BRIEF}, "folder": str(folder)})
+        emit({**{key: result[key] for key in (*BRIEF, *SPLIT) if key in result}, "folder": str(folder)})
         return
     from weft.sim.report.tables import show  # noqa: PLC0415
 

@@ -1,13 +1,15 @@
 """A graph under construction, and how shapes of a file are held."""
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from weft.gen.errors import WeftError
 from weft.gen.frontend.refusal import require
-from weft.gen.graph import Graph, Node, Tensor
+from weft.gen.graph import Arrange, Graph, Node, Piece, Reshape, Tensor
 
 MOST_ELEMENTS = 1 << 26  # of one activation: far beyond any network that fits, and few enough to index
 
@@ -29,6 +31,23 @@ class GraphBuilder:
 
     def node(self, node: Node) -> None:
         self.nodes.append(node)
+
+    def packed(self, names: Sequence[str]) -> str:
+        """One input that holds those of these names, one behind the other, and the nodes that take it apart; the input's name."""
+        if len(names) == 1:
+            return names[0]
+        tensors, taken, start = [self.tensors[name] for name in names], [], 0
+        whole = Tensor("+".join(names), (1, 1, sum(math.prod(tensor.shape) for tensor in tensors)), 1.0, 0)
+        for tensor in tensors:
+            size = math.prod(tensor.shape)
+            flat = self.tensor(dataclasses.replace(tensor, name=f"{tensor.name}#flat", shape=(1, 1, size)))
+            one, places = (0,), tuple(range(size))
+            taken += [Arrange(flat.name, "packed input", (whole.name,), flat.name, (Piece(0, (one, one, places),
+                              (one, one, tuple(range(start, start + size)))),)),
+                      Reshape(tensor.name, "packed input", (flat.name,), tensor.name)]
+            start += size
+        self.nodes[:0] = taken
+        return self.tensor(whole).name
 
     def finish(self, *, input: str, outputs: tuple[str, ...], **rest: Any) -> Graph:
         """The graph, without nodes and tensors that no output needs. Raises `Unsupported` where nothing computes what is needed."""

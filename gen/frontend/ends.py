@@ -1,12 +1,27 @@
 """The two ends of a network on the host: the file's types and layouts to held int8 (H, W, C) and back."""
 
+import dataclasses
+
 import numpy as np
 
 from weft.gen.errors import WeftError
 from weft.gen.frontend.builder import file_order
-from weft.gen.graph import Graph
+from weft.gen.graph import Graph, Tensor
 
 UNSIGNED_OFFSET = 128  # a uint8 value q is held as q - 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A tensor that enters from outside: `name` and `shape` are the file's, batch included, `tensor` what holds it. `rounding`: how a
+    float32 one is quantised, "" for integers; `layout` as in `Graph`, `network` for messages."""
+
+    name: str
+    tensor: Tensor
+    shape: tuple[int, ...]
+    layout: str
+    rounding: str
+    network: str
 
 
 def encode_input(graph: Graph, sample: np.ndarray) -> np.ndarray:
@@ -15,16 +30,27 @@ def encode_input(graph: Graph, sample: np.ndarray) -> np.ndarray:
     A float input is quantised by the graph's rule. Raises `WeftError` for another shape, for fractions where the file has
     integers, and for values outside the file's type.
     """
-    sample, tensor = np.asarray(sample), graph.tensors[graph.input]
-    if sample.shape not in (graph.input_shape, graph.input_shape[1:]):
-        raise WeftError(f"sample of shape {list(sample.shape)}", where=f"input of {graph.name}",
-                        why=f"the network takes {list(graph.input_shape)} ({graph.layout})", fix="reshape or resize the sample")
-    if graph.input_float:
-        held = quantise(sample, tensor.scale, tensor.zero_point, graph.input_rounding)
+    return hold(sample, input_of(graph))
+
+
+def input_of(graph: Graph) -> Entry:
+    """The graph's one input as what enters."""
+    rounding = graph.input_rounding if graph.input_float else ""
+    return Entry(graph.input, graph.tensors[graph.input], graph.input_shape, graph.layout, rounding, graph.name)
+
+
+def hold(sample: np.ndarray, entry: Entry) -> np.ndarray:
+    """As `encode_input`, for any tensor that enters."""
+    sample, tensor = np.asarray(sample), entry.tensor
+    if sample.shape not in (entry.shape, entry.shape[1:]):
+        raise WeftError(f"sample of shape {list(sample.shape)}", where=f"input of {entry.network}",
+                        why=f"the network takes {list(entry.shape)} ({entry.layout})", fix="reshape or resize the sample")
+    if entry.rounding:
+        held = quantise(sample, tensor.scale, tensor.zero_point, entry.rounding)
     else:
-        held = _check_integers(graph, sample, tensor.unsigned) - UNSIGNED_OFFSET * tensor.unsigned
+        held = _check_integers(entry, sample) - UNSIGNED_OFFSET * tensor.unsigned
     result = np.empty(held.size, dtype=np.int8)
-    result[file_order(graph.input_shape, graph.layout)] = held.reshape(-1)
+    result[file_order(entry.shape, entry.layout)] = held.reshape(-1)
     return result.reshape(tensor.shape)
 
 
@@ -54,10 +80,10 @@ def quantise(values: np.ndarray, scale: float, zero_point: int, rounding: str) -
     return held.astype(np.int16)
 
 
-def _check_integers(graph: Graph, sample: np.ndarray, unsigned: bool) -> np.ndarray:
-    low, high = (0, 255) if unsigned else (-128, 127)
-    kind = "uint8" if unsigned else "int8"
+def _check_integers(entry: Entry, sample: np.ndarray) -> np.ndarray:
+    low, high = (0, 255) if entry.tensor.unsigned else (-128, 127)
+    kind = "uint8" if entry.tensor.unsigned else "int8"
     if not np.issubdtype(sample.dtype, np.integer) or sample.min() < low or sample.max() > high:
-        raise WeftError(f"sample of type {sample.dtype}", where=f"input of {graph.name}", why=f"the network takes {kind}",
-                        fix=f"quantise the sample to {kind} (scale {graph.tensors[graph.input].scale:g})")
+        raise WeftError(f"sample of type {sample.dtype}", where=f"input of {entry.network}", why=f"the network takes {kind}",
+                        fix=f"quantise the sample to {kind} (scale {entry.tensor.scale:g})")
     return sample.astype(np.int16)

@@ -7,11 +7,11 @@ import numpy as np
 
 from weft.gen.errors import WeftError
 from weft.gen.frontend.builder import GraphBuilder, file_order, hold_shape
-from weft.gen.frontend.ends import UNSIGNED_OFFSET
+from weft.gen.frontend.ends import UNSIGNED_OFFSET, Entry
 from weft.gen.frontend.onnx_file import OnnxFile, OnnxNode, Port, read_onnx
 from weft.gen.frontend.onnx_ops import CONVERTERS
 from weft.gen.frontend.onnx_qdq import JOIN, LIMITS, QUANTISED, REQUANTISE, SPLIT, integer_nodes
-from weft.gen.frontend.refusal import Refusals, Unsupported, require
+from weft.gen.frontend.refusal import Refusals, Refused, Unsupported, require
 from weft.gen.graph import Arrange, Graph, Piece, Reshape, Tensor
 
 ENGINE, LAYOUT = "onnxruntime", "nchw"
@@ -40,8 +40,9 @@ class OnnxContext:
         self.file, self.constants, self.builder = file, file.constants, GraphBuilder()
         self.values: dict[str, Value] = {}
         self.real_constants: set[str] = set()  # dequantised weights that no pattern took in
-        self.unknown = {file.input.name}  # held tensors whose scale no node has told yet
-        self._admit(file.input)
+        self.unknown = {port.name for port in file.inputs}  # held tensors whose scale no node has told yet
+        for port in file.inputs:
+            self._admit(port)
 
     def _admit(self, port: Port) -> None:
         real = port.type == "float32"
@@ -124,12 +125,16 @@ class OnnxContext:
 
 def load_onnx(data: bytes, path: str) -> Graph:
     """Graph of a .onnx file's bytes. `path` is for messages."""
-    file = read_onnx(data, path)
+    return convert(read_onnx(data, path), path)[0]
+
+
+def convert(file: OnnxFile, path: str) -> tuple[Graph, tuple[Entry, ...]]:
+    """Graph of a file or of a part of one, and its inputs, packed if there are several. Raises `Refused`."""
     refusals = Refusals(path, SUPPORTED)
     try:
         context = OnnxContext(file)
     except Unsupported as reason:
-        raise WeftError(f"input {file.input.name!r} is not supported", where=path, why=str(reason),
+        raise WeftError(f"input {file.inputs[0].name!r} is not supported", where=path, why=str(reason),
                         fix="export a quantised network") from reason
     for node in integer_nodes(file):
         _convert(context, node, refusals)
@@ -137,8 +142,8 @@ def load_onnx(data: bytes, path: str) -> Graph:
     try:
         return _finish(context, file, path)
     except Unsupported as reason:
-        raise WeftError("the network's outputs are not supported", where=path, why=str(reason),
-                        fix="end it with quantised tensors") from reason
+        raise Refused("the network's outputs are not supported", {}, where=path, why=str(reason),
+                      fix="end it with quantised tensors") from reason
 
 
 def _convert(context: OnnxContext, node: OnnxNode, refusals: Refusals) -> None:
@@ -162,14 +167,14 @@ def _convert(context: OnnxContext, node: OnnxNode, refusals: Refusals) -> None:
 
 def _stored(context: OnnxContext, name: str, tensor: Tensor) -> str:
     """An output of its own where the network gives its input back."""
-    if tensor.name != context.file.input.name:
+    if all(tensor.name != port.name for port in context.file.inputs):
         return tensor.name
     result = context.builder.tensor(dataclasses.replace(tensor, name=f"{name}#output"))
     context.builder.node(Reshape(result.name, "Identity", (tensor.name,), result.name))
     return result.name
 
 
-def _finish(context: OnnxContext, file: OnnxFile, path: str) -> Graph:
+def _finish(context: OnnxContext, file: OnnxFile, path: str) -> tuple[Graph, tuple[Entry, ...]]:
     outputs, shapes, real = [], [], []
     for port in file.outputs:
         require(port.name in context.values, f"nothing computes {port.name!r}")  # a constant, say
@@ -179,7 +184,14 @@ def _finish(context: OnnxContext, file: OnnxFile, path: str) -> Graph:
         shapes.append(value.shape)
         real.append(value.real)
     context.builder.notes[:0] = file.notes
-    float_input = context.values[file.input.name].real
-    return context.builder.finish(name=file.name, input=file.input.name, outputs=tuple(outputs), input_shape=file.input.shape,
-                                  output_shapes=tuple(shapes), layout=LAYOUT, engine=ENGINE, input_float=float_input,
-                                  output_float=tuple(real), input_rounding="half_even" if float_input else "")
+    tensors, names = context.builder.tensors, [port.name for port in file.inputs]
+    real_input = [context.values[name].real for name in names]
+    entries = tuple(Entry(port.name, tensors[port.name], port.shape, LAYOUT, "half_even" * is_real, file.name)
+                    for port, is_real in zip(file.inputs, real_input, strict=True))
+    source = context.builder.packed(names)
+    graph = context.builder.finish(
+        name=file.name, input=source, outputs=tuple(outputs),
+        input_shape=file.inputs[0].shape if len(names) == 1 else tensors[source].shape,
+        output_shapes=tuple(shapes), layout=LAYOUT, engine=ENGINE, input_float=real_input == [True], output_float=tuple(real),
+        input_rounding="half_even" if real_input == [True] else "")
+    return graph, entries

@@ -44,14 +44,15 @@ class Port:
 
 @dataclasses.dataclass(frozen=True)
 class OnnxFile:
-    """The nodes that remain after constant folding, in execution order."""
+    """The nodes that remain after constant folding, in execution order. A part of a network may have several inputs."""
 
     name: str
     nodes: list[OnnxNode]
     constants: dict[str, np.ndarray]
-    input: Port
+    inputs: list[Port]
     outputs: list[Port]
     notes: list[str]
+    opsets: list[onnx.OperatorSetIdProto]
 
 
 def read_onnx(data: bytes, path: str) -> OnnxFile:
@@ -66,7 +67,8 @@ def read_onnx(data: bytes, path: str) -> OnnxFile:
     source = _port(inputs[0], path, notes)
     outputs = [_port(value, path, [], shaped=False) for value in model.graph.output]
     nodes = _fold(model, constants, path)
-    return OnnxFile(path.rsplit("/", 1)[-1].removesuffix(".onnx"), nodes, constants, source, outputs, notes)
+    return OnnxFile(path.rsplit("/", 1)[-1].removesuffix(".onnx"), nodes, constants, [source], outputs, notes,
+                    list(model.opset_import))
 
 
 def _parse(data: bytes, path: str) -> onnx.ModelProto:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weft.gen.frontend.builder import file_order
-from weft.gen.frontend.fit import fit_factor, fit_unary
+from weft.gen.frontend.fit import fit_factor
 from weft.gen.frontend.mlas import function_table, logistic, requantise_table
 from weft.gen.frontend.multiplier import float32_scale
 from weft.gen.frontend.onnx_elementwise import limits, qlinear_add, qlinear_mul, subtract
@@ -133,17 +133,18 @@ def requantise(context: "OnnxContext", node: OnnxNode) -> None:
 
 
 def _requantise(context: "OnnxContext", node: OnnxNode, x: Tensor, shape: tuple[int, ...], y_grid: tuple[float, int, bool]) -> None:
+    """A rescaling where one float32 factor gives all 256 results, else their table."""
     y = context.write(node, shape, y_grid)
-    first, second, zero_point = Scale(), Scale(), 0
+    second, zero_point = Scale(), 0
     if (x.scale, x.zero_point) != (y.scale, y.zero_point):
-        table, ratio = requantise_table(x, y), float(np.float32(x.scale) / np.float32(y.scale))
-        factor = fit_factor(table, ratio, x.zero_point, y.zero_point)
-        if factor is not None:
-            second, zero_point = factor, y.zero_point
-        else:
-            fit = fit_unary(table, ratio)
-            first, second = fit.first, fit.second
-    context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, first, second, zero_point, *limits(node, y)))
+        table = requantise_table(x, y)
+        factor = fit_factor(table, float(np.float32(x.scale) / np.float32(y.scale)), x.zero_point, y.zero_point)
+        if factor is None:
+            values = np.clip(table, *limits(node, y)).astype(np.int8)
+            context.builder.node(Table(node.name, node.operator, (x.name,), y.name, values))
+            return
+        second, zero_point = factor, y.zero_point
+    context.builder.node(Rescale(node.name, node.operator, (x.name,), y.name, Scale(), second, zero_point, *limits(node, y)))
 
 
 def relu(context: "OnnxContext", node: OnnxNode) -> None:

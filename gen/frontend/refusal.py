@@ -9,25 +9,35 @@ class Unsupported(Exception):
     """Why one node cannot be converted. Raised by converters, collected into `Refusals`; never leaves a front end."""
 
 
+class Refused(WeftError):
+    """Nodes that cannot be converted: `reasons` by the node's name; none where it is the network's ends."""
+
+    def __init__(self, what: str, reasons: dict[str, str], **rest: str) -> None:
+        super().__init__(what, **rest)
+        self.reasons = reasons
+
+
 class Refusals:
     """Collects the nodes that cannot be converted."""
 
     def __init__(self, path: str, supported: Iterable[str]) -> None:
         self.path, self.supported = path, sorted(supported)
         self.lines: list[str] = []
+        self.reasons: dict[str, str] = {}
 
     def add(self, name: str, operator: str, reason: object) -> None:
         # Converters join the names of everything that they fused with semicolons: the first says enough.
         first, *fused = name.split(";")
+        self.reasons[name] = str(reason)
         self.lines.append(f"{first + ';...' * bool(fused)!r} ({operator}): {reason}")
 
     def raise_if_any(self) -> None:
-        """One `WeftError` that names all of them."""
+        """One `Refused` that names all of them."""
         if self.lines:
             count = len(self.lines)
-            raise WeftError(f"{count} node{'s' * (count > 1)} of the network not supported:\n    " + "\n    ".join(self.lines),
-                            where=self.path, why="every node runs on the accelerator, bit-exactly, or the network is refused",
-                            fix="replace or remove these nodes; supported: " + ", ".join(self.supported))
+            raise Refused(f"{count} node{'s' * (count > 1)} of the network not supported:\n    " + "\n    ".join(self.lines), self.reasons,
+                          where=self.path, why="every node runs on the accelerator, bit-exactly, or the network is refused",
+                          fix="replace or remove these nodes; supported: " + ", ".join(self.supported))
 
 
 def damaged(path: str, why: object) -> WeftError:

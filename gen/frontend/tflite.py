@@ -1,14 +1,15 @@
 """TensorFlow Lite front end: int8 networks, with the arithmetic of tflite-micro or of LiteRT's reference kernels."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
 from weft.gen.errors import WeftError
 from weft.gen.frontend.builder import GraphBuilder, hold_shape
-from weft.gen.frontend.ends import UNSIGNED_OFFSET
+from weft.gen.frontend.ends import UNSIGNED_OFFSET, Entry
 from weft.gen.frontend.flatbuffer import Damaged
-from weft.gen.frontend.refusal import Refusals, Unsupported, damaged, require
+from weft.gen.frontend.refusal import Refusals, Refused, Unsupported, damaged, require
 from weft.gen.frontend.tflite_file import FileModel, FileOperator, FileTensor, read_model
 from weft.gen.frontend.tflite_ops import CONVERTERS
 from weft.gen.frontend.windows import Padding
@@ -102,6 +103,15 @@ class TfliteContext:
 
 def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
     """Graph of a .tflite file's bytes. `path` is for messages; `rounding` as in `load`."""
+    model = checked_model(data, path)
+    if len(model.inputs) != 1 or not model.outputs:
+        raise WeftError(f"network with {len(model.inputs)} inputs and {len(model.outputs)} outputs", where=path,
+                        why="the accelerator takes one input and gives one output or more", fix="export it with a single input")
+    return convert(model, path, arithmetic(model, rounding), legacy_notes(model))[0]
+
+
+def checked_model(data: bytes, path: str) -> FileModel:
+    """Parse a file. Raises `WeftError` for what no network has."""
     try:
         model = read_model(data)
     except Damaged as error:
@@ -109,16 +119,26 @@ def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
     if model.subgraphs > 1:
         raise WeftError(f"network with {model.subgraphs} subgraphs", where=path, why="control flow needs a processor",
                         fix="export it without control flow")
-    if len(model.inputs) != 1 or not model.outputs:
-        raise WeftError(f"network with {len(model.inputs)} inputs and {len(model.outputs)} outputs", where=path,
-                        why="the accelerator takes one input and gives one output or more", fix="export it with a single input")
     names = [tensor.name for tensor in model.tensors]
     if len(set(names)) != len(names):
         raise damaged(path, f"tensors share the name {next(name for name in names if names.count(name) > 1)!r}")
-    legacy = _computes_in_uint8(model)
-    context, refusals = TfliteContext(model, "litert" if legacy else rounding), Refusals(path, CONVERTERS)
-    if legacy:
-        context.builder.notes.append("computes in uint8, which tflite-micro does not: the bits are those of LiteRT's reference kernels")
+    return model
+
+
+def arithmetic(model: FileModel, rounding: str) -> str:
+    """Whose rounding the file means, given what was asked for."""
+    return "litert" if _computes_in_uint8(model) else rounding
+
+
+def legacy_notes(model: FileModel) -> list[str]:
+    legacy = "computes in uint8, which tflite-micro does not: the bits are those of LiteRT's reference kernels"
+    return [legacy] * _computes_in_uint8(model)
+
+
+def convert(model: FileModel, path: str, rounding: str, notes: Iterable[str] = ()) -> tuple[Graph, tuple[Entry, ...]]:
+    """Graph of a model or of a part of one, and its inputs, packed if there are several. Raises `Refused`."""
+    context, refusals = TfliteContext(model, rounding), Refusals(path, CONVERTERS)
+    context.builder.notes += notes
     for operator in model.operators:
         try:
             converter = CONVERTERS.get(operator.operator)
@@ -131,7 +151,7 @@ def load_tflite(data: bytes, path: str, rounding: str) -> Graph:
     try:
         return _finish(context, model, path)
     except Unsupported as reason:
-        raise WeftError("the network's ends are not supported", where=path, why=str(reason), fix="export an int8 network") from reason
+        raise Refused("the network's ends are not supported", {}, where=path, why=str(reason), fix="export an int8 network") from reason
 
 
 def _one_kind(model: FileModel, operator: FileOperator) -> None:
@@ -148,14 +168,21 @@ def _computes_in_uint8(model: FileModel) -> bool:
                for index in operator.inputs if index >= 0)
 
 
-def _finish(context: TfliteContext, model: FileModel, path: str) -> Graph:
-    ends = [model.tensors[index] for index in (*model.inputs, *model.outputs)]
-    held = [context.alias.get(end.name, end.name) for end in ends]
-    for end, name in zip(ends, held, strict=True):
-        if name == end.name:
+def _finish(context: TfliteContext, model: FileModel, path: str) -> tuple[Graph, tuple[Entry, ...]]:
+    name = path.rsplit("/", 1)[-1].removesuffix(".tflite")
+    inputs, outputs = ([model.tensors[index] for index in end] for end in (model.inputs, model.outputs))
+    held = [context.alias.get(end.name, end.name) for end in (*inputs, *outputs)]
+    for end, tensor in zip((*inputs, *outputs), held, strict=True):
+        if tensor == end.name:
             context.activation(end, ("int8", "uint8"))
-    return context.builder.finish(
-        name=path.rsplit("/", 1)[-1].removesuffix(".tflite"), input=held[0], outputs=tuple(held[1:]), input_shape=ends[0].shape,
-        output_shapes=tuple(end.shape for end in ends[1:]), layout=LAYOUT, engine=ENGINES[context.rounding],
-        input_float=ends[0].type == "float32", output_float=tuple(end.type == "float32" for end in ends[1:]),
-        input_rounding="half_away" if ends[0].type == "float32" else "")
+    real = [end.type == "float32" for end in inputs]
+    entries = tuple(Entry(end.name, context.builder.tensors[tensor], end.shape, LAYOUT, "half_away" * is_real, name)
+                    for end, tensor, is_real in zip(inputs, held, real, strict=False))
+    source = context.builder.packed(held[:len(inputs)])
+    graph = context.builder.finish(
+        name=name, input=source, outputs=tuple(held[len(inputs):]),
+        input_shape=inputs[0].shape if len(inputs) == 1 else context.builder.tensors[source].shape,
+        output_shapes=tuple(end.shape for end in outputs), layout=LAYOUT, engine=ENGINES[context.rounding],
+        input_float=real == [True], output_float=tuple(end.type == "float32" for end in outputs),
+        input_rounding="half_away" if real == [True] else "")
+    return graph, entries

@@ -179,7 +179,8 @@ def quantize(context: "TfliteContext", operator: FileOperator) -> None:
     """Float32 at the network's input; otherwise int8 or uint8 to the other or to another scale."""
     source, target = context.input(operator, 0), context.output(operator)
     if source.type == "float32":
-        require(context.model.tensors[context.model.inputs[0]].name == source.name, "quantises a float32 tensor inside the network")
+        ends = {context.model.tensors[index].name for index in context.model.inputs}
+        require(source.name in ends, "quantises a float32 tensor inside the network")
         y = context.activation(target, ("int8", "uint8"))
         require(context.alias.setdefault(source.name, y.name) == y.name, "the network's input is quantised twice")
         return

@@ -51,8 +51,12 @@ def performance(network: CompiledNetwork, results: list[SampleResult], timing: D
 
 def least_traffic(graph: Graph) -> int:
     """Bytes that no machine can save: every weight once, input and output, a byte each."""
-    weights = sum(node.weights.size for node in graph.nodes if isinstance(node, Conv))
-    return int(weights + np.prod(graph.input_shape) + sum(np.prod(shape) for shape in graph.output_shapes))
+    return int(weights(graph) + np.prod(graph.input_shape) + sum(np.prod(shape) for shape in graph.output_shapes))
+
+
+def weights(graph: Graph) -> int:
+    """How many there are."""
+    return sum(node.weights.size for node in graph.nodes if isinstance(node, Conv))
 
 
 def _beats(network: CompiledNetwork, result: SampleResult) -> tuple[int, int]:

@@ -134,7 +134,10 @@ def gantt(report: Report) -> str:
 
 
 def roofline(report: Report) -> str:
-    """MACs a cycle against MACs a byte of DRAM traffic, with the roofs of the array and of the bus to DRAM."""
+    """MACs a cycle against MACs a byte of DRAM traffic, with the roofs of the array and of the bus to DRAM. Nothing for a network
+    that multiplies nothing."""
+    if not report["macs"]:
+        return ""
     width, height, left, top, bottom = 620, 340, 56, 12, 40
     peak, bandwidth = report["macs_per_cycle"], report["dram_bandwidth"]
     points = []

@@ -29,6 +29,11 @@ def render(report: dict[str, Any]) -> str:
         legend=[state for state in figures.STATES if any(report["units"][unit].get(state) for unit in figures.UNITS)])
 
 
+def render_split(report: dict[str, Any]) -> str:
+    """The page for a network of which the host computes some operators. Its parts have pages of their own."""
+    return environment().get_template("split.html").render(report=report, verdict=verdict(report))
+
+
 def verdict(report: dict[str, Any]) -> dict[str, Any]:
     """The sentence that matters most: are the results right?"""
     count, reference, wrong = report["inputs"], report["reference"], report["mismatches"]

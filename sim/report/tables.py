@@ -11,6 +11,24 @@ from weft.sim.report.page import verdict
 from weft.sim.report.svg import si, size
 
 
+def _show_host(report: dict[str, Any], console: Console) -> None:
+    """Print what runs on the host, why, and what the split costs."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("on the host", "operator"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=40)
+    for name in ("after part", "time", "bytes"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why")
+    for row in report["host"]:
+        table.add_row(escape(row["name"]), row["operator"], str(row["after"] or ""), f"{row['seconds'] * 1e3:,.3f} ms",
+                      size(row["bytes_read"] + row["bytes_written"]), escape(row["why"]))
+    console.print()
+    console.print(table)
+    console.print(f"\n{len(report['parts'])} parts on the accelerator; {len(report['host'])} operators on the host take "
+                  f"{report['host_seconds'] * 1e3:,.3f} ms an inference; {size(report['cut_bytes'])} of tensors to and from DRAM "
+                  "because the network is split", highlight=False, soft_wrap=True)
+
+
 def show(report: dict[str, Any], console: Console) -> None:
     """Print verdict, headline figures and the table of layers."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -25,6 +43,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         table.add_row(str(index), escape(layer["name"]), layer["source"], si(macs) if macs else "", f"{layer['cycles']:,}",
                       f"{share:.1%}", f"{layer['utilization']:.1%}" if macs else "", words(layer["stall"]))
     console.print(table)
+    if "host" in report:
+        _show_host(report, console)
     said = verdict(report)
     traffic = sum(report["dram_bytes"].values())
     console.print()

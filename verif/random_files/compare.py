@@ -118,7 +118,7 @@ def _compare_memory(rtl: RtlDevice, network: CompiledNetwork, tensor: np.ndarray
     golden.write_window(IMAGE, network.image)
     golden.write_window(INPUT, network.pack_input(tensor))
     run_program(golden, network, 0, "golden machine")
-    for mismatch in compare(0, rtl, golden, (OUTPUT, SPILL)):
+    for mismatch in compare(0, rtl, golden, (OUTPUT, SPILL))[1]:
         raise Differs(str(mismatch))
 
 

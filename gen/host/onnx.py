@@ -1,6 +1,7 @@
 """An .onnx file in stages. The host's operators are those of the onnx package's numpy reference that have one exact result."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -180,4 +181,4 @@ def _where(attributes: dict[str, Any], condition: np.ndarray, x: np.ndarray, y: 
 
 
 # What the evaluator does not have for all versions, or where its zeros have another sign.
-OWN = {"DequantizeLinear": _dequantize, "QuantizeLinear": _quantize, "Relu": _relu, "Where": _where}
+OWN: dict[str, Callable[..., np.ndarray]] = {"DequantizeLinear": _dequantize, "QuantizeLinear": _quantize, "Relu": _relu, "Where": _where}

@@ -15,7 +15,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Component, In, Out
 from rich.console import Console
 
-from weft.fpga.flow.tools import PLACERS, YOSYS
+from weft.fpga.flow.family import ECP5
+from weft.fpga.flow.tools import YOSYS
 from weft.fpga.peers import PEERS, Figures
 from weft.fpga.technology.ecp5 import Ecp5
 from weft.gen.config import Config
@@ -97,7 +98,7 @@ def synthesise(component: Component, name: str, folder: Path) -> dict[str, int]:
 
 def clock(name: str, seed: int, folder: Path) -> float:
     """MHz of the synthesised design `name` after place and route."""
-    PLACERS["ecp5"].run([*PLACEMENT, "--seed", str(seed), "--json", f"{name}.json", "--report", "report.json"], folder)
+    ECP5.placer.run([*PLACEMENT, "--seed", str(seed), "--json", f"{name}.json", "--report", "report.json"], folder)
     (only,) = json.loads((folder / "report.json").read_text())["fmax"].values()
     return float(only["achieved"])
 
@@ -138,7 +139,7 @@ def main() -> int:
     console = Console(highlight=False)
 
     def text() -> str:
-        page = HEADER.format(yosys=YOSYS.version, nextpnr=PLACERS["ecp5"].version)
+        page = HEADER.format(yosys=YOSYS.version, nextpnr=ECP5.placer.version)
         page += "".join(line(row) for row in (*rows(), *PEERS))
         console.print(page, soft_wrap=True)
         return page

@@ -20,12 +20,17 @@ PATIENCE = 0.002  # simulated seconds
 MODELS = Path(__file__).resolve().parent / "models"
 
 # Yosys' models of the cells, by family; those of `OWN` it has only as black boxes.
-LIBRARY = {"ecp5": ("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh", "ecp5/cells_ff.vh"), "ice40": ("ice40/cells_sim.v",)}
-OWN = {"ecp5": ("ecp5_dp16kd.v", "ecp5_mult18x18d.v", "ecp5_pads.v", "ecp5_pll.v"), "ice40": ("ice40_pads.v", "ice40_pll.v")}
+LIBRARY = {"ecp5": ("ecp5/common_sim.vh", "ecp5/ccu2c_sim.vh", "ecp5/cells_ff.vh"), "ice40": ("ice40/cells_sim.v",),
+           "gowin": ("gowin/cells_sim.v",)}
+OWN = {"ecp5": ("ecp5_dp16kd.v", "ecp5_mult18x18d.v", "ecp5_pads.v", "ecp5_pll.v"), "ice40": ("ice40_pads.v", "ice40_pll.v"),
+       "gowin": ("gowin_bsram.v", "gowin_mult.v", "gowin_pll.v")}
 
-_MODULE = re.compile(r"^module\s+(\w+).*?^endmodule\b[^\n]*\n", re.MULTILINE | re.DOTALL)
+_MODULE = re.compile(r"^module\s+(\w+).*?^[ \t]*endmodule\b[^\n]*\n", re.MULTILINE | re.DOTALL)
 _TIMING = re.compile(r"^\s*specify\b.*?^\s*endspecify\b", re.MULTILINE | re.DOTALL)
-_CELL = re.compile(r"^\s*\\?([A-Z]\w+)\s+(?:#\s*\(|\\?\S+\s*\()", re.MULTILINE)
+_CELL = re.compile(r"^\s*\\?(r?[A-Z]\w+)\s+(?:#\s*\(|\\?\S+\s*\()", re.MULTILINE)
+# What an output pad drives, which may be a port of the top.
+_DRIVEN = re.compile(r"^  \w+ (?:#\(|\\?\S+ +\()(?:(?!^  \);).)*?\.(?:D_OUT_0|I)\((?:(?!^  \);).)*?\.(?:PACKAGE_PIN|B|O)\((\w+)\)",
+                     re.MULTILINE | re.DOTALL)
 # Ports without a connection take these values in the devices; Verilator knows no default values of ports.
 DEFINES = "`define NO_ICE40_DEFAULT_ASSIGNMENTS\n"
 
@@ -59,12 +64,11 @@ def simulatable(netlist: str, family: str) -> str:
         for cell in set(_CELL.findall(waiting.pop())) & set(library) - set(needed):
             needed[cell] = library[cell]
             waiting.append(library[cell])
-    missing = set(re.findall(r"^  ([A-Z][A-Z0-9_]+) (?:#\(|\\?\S+ +\()", netlist, re.MULTILINE)) - set(needed)
+    missing = set(re.findall(r"^  (r?[A-Z][A-Z0-9_]+) (?:#\(|\\?\S+ +\()", netlist, re.MULTILINE)) - set(needed)
     if missing:
         raise ToolError(f"no model of {', '.join(sorted(missing))}", where="netlist", why=f"neither Yosys nor weft has one for {family}",
                         fix="this is a bug in weft: add it to fpga/models")
-    driven = set(re.findall(r"^  \w+ #\((?:(?!^  \);).)*?\.(?:D_OUT_0|I)\((?:(?!^  \);).)*?\.(?:PACKAGE_PIN|B|O)\((\w+)\)", netlist,
-                            re.MULTILINE | re.DOTALL))
+    driven = set(_DRIVEN.findall(netlist))
     pins = set(re.findall(r"\.(?:PACKAGE_PIN|B)\((\w+)\)", netlist))  # the pad's pin may be written, says its model
     text = re.sub(r"^  (inout|input) (\w+);", lambda port: f"  {_direction(port[1], port[2], pins, driven)} {port[2]};", netlist,
                   flags=re.MULTILINE)

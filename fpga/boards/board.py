@@ -50,7 +50,8 @@ class Board:
     @property
     def device(self) -> Device:
         """The FPGA on it."""
-        return DEVICES[self.platform_class().device]
+        platform = self.platform_class()
+        return DEVICES[getattr(platform, "device", None) or platform.family]  # Gowin's have no `device`
 
 
 def find(name: str, where: str = "--board") -> Board:

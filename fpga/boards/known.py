@@ -18,6 +18,8 @@ BOARDS = (
           leds=_numbered("led", 8), note="UART: two resistor jumpers have to be moved first (user manual, section 6.2)"),
     Board("icebreaker", "1BitSquared iCEBreaker, iCE40 UP5K", ("icebreaker", "ICEBreakerPlatform"), mhz=21, memory_kib=64, config="mini4",
           leds=_numbered("led", 2), clock_on_pll_pad=True, note="UART: the second channel of its USB connector (FTDI)"),
+    Board("tang_primer_20k", "Sipeed Tang Primer 20K with its dock, GW2A-18", ("tang_primer_20k", "TangPrimer20kDockPlatform"), mhz=40.5,
+          memory_kib=32, config="mini4", leds=_numbered("led", 6), note="UART: the second channel of the dock's USB debugger"),
     Board("hx8k", "Lattice iCE40-HX8K breakout board", ("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"), mhz=24, memory_kib=4, config=None,
           leds=_numbered("led", 8), note="UART: the second channel of its USB connector (FTDI)"),
 )

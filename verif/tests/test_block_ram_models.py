@@ -1,4 +1,4 @@
-"""The model of the ECP5 block RAM against the memory that it was synthesised from, on random traffic in Verilator."""
+"""The models of block RAMs against the memories that they were synthesised from, on random traffic in Verilator."""
 
 import re
 
@@ -41,39 +41,44 @@ MEMORIES = (
     (Sram, {"depth": 512, "width": 36}), (Sram, {"depth": 512, "width": 32, "granularity": 8}), (Sram, {"depth": 1024, "width": 18}),
     (Sram, {"depth": 2048, "width": 9}), (Sram, {"depth": 4096, "width": 4}), (Sram, {"depth": 8192, "width": 2}),
     (Sram, {"depth": 16384, "width": 1}), (SinglePortSram, {"depth": 2048, "width": 32}), (SinglePortSram, {"depth": 16384, "width": 32}))
+FAMILIES = {"ecp5": ("synth_lattice -family ecp5", "DP16KD"), "gowin": ("synth_gowin -family gw2a", "SPX?9?|SDPX?9?B|DPX?9?B")}
 
 
-def _differs(tmp_path, kind, parameters, seed, change=lambda text: text):
+def _differs(tmp_path, family, kind, parameters, seed, change=lambda text: text):
     """Whether the outputs ever differed; the netlist's block RAMs."""
+    synth, cells = FAMILIES[family]
     dut = kind(**parameters)
     (tmp_path / "gold.v").write_text(convert(dut, "gold"))
-    run_yosys("read_verilog gold.v\nsynth_lattice -family ecp5 -top gold\nrename gold gate\nwrite_verilog -noattr gate.v", tmp_path)
+    run_yosys(f"read_verilog gold.v\n{synth} -top gold\nrename gold gate\nwrite_verilog -noattr gate.v", tmp_path)
     gate = (tmp_path / "gate.v").read_text()
     single = kind is SinglePortSram
     enables = parameters["width"] // 8 if single else parameters["width"] // parameters.get("granularity", parameters["width"])
     text = BENCH.format(seed=seed, a=(parameters["depth"] - 1).bit_length() - 1, w=parameters["width"] - 1, e=enables - 1,
                         body=ONE_PORT if single else TWO_PORTS,
                         valid="valid <= en ? re : valid;" if single else "valid <= valid | re;")
-    text = change(simulatable(gate, "ecp5")) + (tmp_path / "gold.v").read_text() + text
+    text = change(simulatable(gate, family)) + (tmp_path / "gold.v").read_text() + text
     with PinSerial(build_pins(text, Ports("bench")), 1_000_000, 250_000) as pins:
         pins.run(100_000)
-        return pins.framing_errors > 0, len(re.findall(r"^  DP16KD #", gate, re.MULTILINE))
+        return pins.framing_errors > 0, len(re.findall(rf"^  (?:{cells}) #", gate, re.MULTILINE))
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(("kind", "parameters"), MEMORIES)
-def test_a_synthesised_memory_does_what_its_source_does(tmp_path, kind, parameters):
-    differs, blocks = _differs(tmp_path, kind, parameters, 0xACE1_5EED_1234_5678_9ABC_DEF0)
+def test_a_synthesised_memory_does_what_its_source_does(tmp_path, family, kind, parameters):
+    differs, blocks = _differs(tmp_path, family, kind, parameters, 0xACE1_5EED_1234_5678_9ABC_DEF0)
     assert blocks and not differs
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("before", "after"), [
-    ("{ address[13:5], 2'b0 }", "{ address[13:6], 3'b0 }"), ("{9{address[3]}}", "{9{address[2]}}"),
-    ("else if (selected_b)", "else if (1)")])
-def test_the_comparison_notices_a_wrong_model(tmp_path, before, after):
+@pytest.mark.parametrize(("family", "before", "after"), [
+    ("ecp5", "{ address[13:5], 2'b0 }", "{ address[13:6], 3'b0 }"), ("ecp5", "{9{address[3]}}", "{9{address[2]}}"),
+    ("ecp5", "else if (selected_b)", "else if (1)"),
+    ("gowin", "{ address[13:5], 2'b0 }", "{ address[13:6], 3'b0 }"), ("gowin", "{GROUP{address[3]}}", "{GROUP{address[2]}}"),
+    ("gowin", "else if (chosen_b)", "else if (1)")])
+def test_the_comparison_notices_a_wrong_model(tmp_path, family, before, after):
     def change(text):
         assert before in text
         return text.replace(before, after)
 
-    assert _differs(tmp_path, Sram, {"depth": 512, "width": 36, "granularity": 9}, 0xACE1_5EED_1234_5678_9ABC_DEF0, change)[0]
+    assert _differs(tmp_path, family, Sram, {"depth": 512, "width": 36, "granularity": 9}, 0xACE1_5EED_1234_5678_9ABC_DEF0, change)[0]

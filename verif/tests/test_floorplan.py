@@ -8,8 +8,9 @@ import pytest
 
 from weft.fpga.boards.device import DEVICES
 from weft.fpga.flow.design import NAME
+from weft.fpga.flow.family import ECP5
 from weft.fpga.flow.floorplan import ATTRIBUTE, DIES, ECP5_85, apply, places
-from weft.fpga.flow.tools import PLACERS, ToolFailure
+from weft.fpga.flow.tools import ToolFailure
 
 # As Yosys names the cells of an 8 x 8 accelerator with two vector lanes.
 ARRAY = [f"image.npu.matrix.array.pe_{row}_{column}.multiplier.block" for row in range(8) for column in range(8)]
@@ -42,7 +43,7 @@ def _accepts(folder: Path, fixed: dict[str, str], kinds: dict[str, str]) -> None
     """nextpnr takes these places, or `ToolFailure`."""
     _netlist(folder / "netlist.json", kinds)
     apply(folder / "netlist.json", fixed)
-    PLACERS["ecp5"].run(["--85k", "--package", "CABGA381", "--json", "netlist.json", "--lpf-allow-unconstrained", "--no-route"],
+    ECP5.placer.run(["--85k", "--package", "CABGA381", "--json", "netlist.json", "--lpf-allow-unconstrained", "--no-route"],
                         folder, lambda line: None)
 
 

@@ -17,6 +17,7 @@ from weft.fpga.boards.board import find
 from weft.fpga.boards.known import BOARDS
 from weft.fpga.flow import tools
 from weft.fpga.flow.bitstream import Options, build
+from weft.fpga.flow.family import FAMILIES
 from weft.fpga.flow.fit import check_fits, check_memory, too_large
 from weft.fpga.flow.steps import Steps
 from weft.fpga.flow.tools import Tool, ToolFailure
@@ -66,11 +67,14 @@ def test_unknown_board(name: str, fix: str) -> None:
     assert caught.value.exit_code == 2 and caught.value.fix.startswith(fix) and repr(name) in caught.value.what
 
 
-@pytest.mark.parametrize("missing", ["YOSYS", "PLACERS", "PACKERS"])
+@pytest.mark.parametrize("missing", ["synthesis", "placer", "packer"])
 def test_missing_package(missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said before anything is built, with the command that brings it."""
     absent = Tool("yowasp-absent", "yowasp-absent")
-    monkeypatch.setattr(f"weft.fpga.flow.bitstream.{missing}", absent if missing == "YOSYS" else {"ecp5": absent})
+    if missing == "synthesis":
+        monkeypatch.setattr("weft.fpga.flow.bitstream.YOSYS", absent)
+    else:
+        monkeypatch.setitem(FAMILIES, "ecp5", dataclasses.replace(FAMILIES["ecp5"], **{missing: absent}))
     error = attempt(tmp_path)
     assert error.exit_code == 3 and error.what == "yowasp-absent is missing" and error.fix == 'pip install "weft[fpga]"'
 

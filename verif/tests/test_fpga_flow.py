@@ -135,7 +135,7 @@ def keep_promise(module: rtlil.Module) -> None:
     module.items = [item.replace("attribute \\no_rw_check 1", "attribute \\promised 1") for item in module.items]
 
 
-@pytest.mark.parametrize("family", ["ulx3s", "icebreaker"])
+@pytest.mark.parametrize("family", ["ulx3s", "icebreaker", "tang_primer_20k"])
 def test_collision_logic_is_found(family: str, tmp_path: Path) -> None:
     """A memory with Amaranth's promise, relaxed by nobody: yosys emulates it, and both detectors say so."""
     with pytest.MonkeyPatch.context() as patch:

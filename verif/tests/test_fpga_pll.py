@@ -1,4 +1,4 @@
-"""Settings of the PLLs, compared with the calculators of Project Trellis and Project IceStorm."""
+"""Settings of the PLLs, compared with the calculators of Project Trellis, Project IceStorm and Project Apicula."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.fpga.technology import ecp5_pll, ice40_pll
+from weft.fpga.technology import ecp5_pll, gowin_pll, ice40_pll
 from weft.fpga.technology.pll import MHZ, Range, closest
 from weft.gen.errors import WeftError
 
@@ -60,6 +60,23 @@ def test_ice40_equals_icepll(source: float, wanted: float) -> None:
     assert ours >= 16 and (frequency < 16 or abs(ours - wanted) <= abs(frequency - wanted) + 1e-6)
     if dividers["DIVR"] == theirs["DIVR"]:
         assert dividers["FILTER_RANGE"] == theirs["FILTER_RANGE"]
+
+
+@pytest.mark.parametrize("device", ["GW2A-LV18PG256C8/I7", "GW1NR-LV9QN88PC6/I5"])
+@pytest.mark.parametrize(("source", "wanted"), [(27, 40.5), (27, 61), (27, 108), (50, 33.3), (12, 500)])
+def test_gowin_is_as_near_as_gowin_pll(device: str, source: float, wanted: float) -> None:
+    """And its settings are within what that program takes for the device's limits."""
+    said = run("gowin_pll", "-i", str(source), "-o", str(wanted), "-d", device)
+    theirs = float(re.search(r"-> CLKOUT = ([\d.]+) MHz", said)[1])  # type: ignore[index]
+    ours, dividers = best(gowin_pll, source, wanted)
+    assert abs(ours - wanted) <= abs(theirs - wanted) + 1e-6
+    detector = source / (dividers["IDIV_SEL"] + 1)
+    assert ours == pytest.approx(detector * (dividers["FBDIV_SEL"] + 1))
+    made = {"PFD": detector, "CLKOUT": ours, "VCO": ours * dividers["ODIV_SEL"]}
+    limits = dict((name, (float(low), float(high))) for name, low, high in re.findall(
+        r"-> (\w+) = [\d.]+ MHz \(range: ([\d.]+)-([\d.]+) MHz\)", said))
+    assert set(limits) == set(made) and all(limits[name][0] <= mhz <= limits[name][1] for name, mhz in made.items())
+    assert all(0 <= dividers[name] < 64 for name in ("IDIV_SEL", "FBDIV_SEL")) and dividers["ODIV_SEL"] in gowin_pll.OUTPUT_DIVIDERS
 
 
 @pytest.mark.parametrize(("wanted", "fix"), [(1, "use 3.125"), (1000, "use 400")])

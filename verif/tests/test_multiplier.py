@@ -11,10 +11,11 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from weft.fpga.technology.ecp5 import Ecp5
+from weft.fpga.technology.gowin import Gowin
 from weft.fpga.technology.ice40 import Ice40
 from weft.gen.verilog import convert
 from weft.hdl.multiplier import Multiplier, MultiplierPair
-from weft.verif.bench.blocks import ecp5_model, ice40_model
+from weft.verif.bench.blocks import ecp5_model, gowin_model, ice40_model
 from weft.verif.tests.yosys import YosysError, run_yosys
 
 SHAPES = [(8, 8, True, True), (17, 17, True, True), (18, 18, True, False), (5, 12, False, True), (18, 2, False, False)]
@@ -103,6 +104,11 @@ def ecp5_registers(dut):
     return {name: (used, register, width - used) for name, (used, register, width) in registers.items()}
 
 
+def gowin_registers(dut):
+    """Operands are registered in front of the block, the product inside. The behavioural ones have the same names in front."""
+    return {"result": (len(dut.p), "block.result.value", 0)} if dut.output else {}
+
+
 def ice40_registers(together):
     registers = {}
     for half, product in enumerate(("rG", "rF")):
@@ -139,6 +145,8 @@ def noticed(error):
 
 ECP5_ERRORS = {"clock enable": ('INPUTB_CE("CE1")', 'INPUTB_CE("CE0")'), "operand": (".A17(a[7])", ".A17(a[6])"),
                "sign": (".SIGNEDB(1'h1)", ".SIGNEDB(1'h0)"), "missing register": ('OUTPUT_CLK("CLK0")', 'OUTPUT_CLK("NONE")')}
+GOWIN_ERRORS = {"clock enable": (".CE(p_enable)", ".CE(a_enable)"), "operand": (".A({ left[7], left })", ".A({ 1'h0, left })"),
+                "sign": (".BSIGN(1'h1)", ".BSIGN(1'h0)"), "missing register": (".OUT_REG(1'h1)", ".OUT_REG(1'h0)")}
 ICE40_ERRORS = {"mode": (".MODE_8x8(1'h1)", ".MODE_8x8(1'h0)"), "halves": ("{ a__1, a__0 }", "{ a__0, a__1 }"),
                 "sign": (".A_SIGNED(1'h1)", ".A_SIGNED(1'h0)"), "hold": (".CE(1'h1)", ".CE(b_enable__0)")}
 
@@ -151,6 +159,16 @@ def test_ecp5_block_is_proved_equal(tmp_path, shape, error):
     assert len(re.findall(r"\bMULT18X18D #", text)) == 1 and "*" not in text.split("*/")[1] and "reg " not in text
     with noticed(error):
         prove(tmp_path, same, spoilt(text, ECP5_ERRORS[error]) if error else text, ecp5_model(), ecp5_registers(dut))
+
+
+@pytest.mark.parametrize(("shape", "error"), [*((shape, None) for shape in SHAPES), *((SHAPES[0], name) for name in GOWIN_ERRORS)])
+def test_gowin_block_is_proved_equal(tmp_path, shape, error):
+    dut, same = (Multiplier(shape[0], shape[1], inputs=shape[2], output=shape[3]) for _ in range(2))
+    text = convert(dut, "top", platform=Gowin())
+    width = 9 if max(shape[:2]) <= 9 else 18
+    assert len(re.findall(rf"\bMULT{width}X{width} #", text)) == 1 and " * " not in text.split("*/")[1]
+    with noticed(error):
+        prove(tmp_path, same, spoilt(text, GOWIN_ERRORS[error]) if error else text, gowin_model(), gowin_registers(dut))
 
 
 @pytest.mark.parametrize(("together", "error"), [(True, None), (False, None), *((True, name) for name in ICE40_ERRORS)])

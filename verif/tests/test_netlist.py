@@ -11,7 +11,8 @@ from weft.verif.tests.test_house import ROOT
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("name", "digits"), [("icebreaker", 3)])  # ulx3s takes too long here: weft run --device netlist:ulx3s
+# ulx3s takes too long here: weft run --device netlist:ulx3s
+@pytest.mark.parametrize(("name", "digits"), [("icebreaker", 3), ("tang_primer_20k", 3)])
 def test_digits_have_the_same_bits_as_on_the_golden_machine(name, digits, tmp_path):
     config = Config.load(ROOT / "configs" / f"{find(name).config}.toml")
     report = run(config, ROOT / "examples/digits/digits.onnx", ROOT / "examples/digits/digits.npz", tmp_path / "out",
@@ -19,7 +20,7 @@ def test_digits_have_the_same_bits_as_on_the_golden_machine(name, digits, tmp_pa
     assert report["mismatches"] == 0 and [row["differing_bytes"] for row in report["samples"]] == [0] * digits
 
 
-@pytest.mark.parametrize("family", ["ecp5", "ice40"])
+@pytest.mark.parametrize("family", ["ecp5", "ice40", "gowin"])
 def test_a_cell_without_a_model_is_named(family):
     with pytest.raises(ToolError, match="no model of SB_NOVELTY"):
         simulatable("module weft (a);\n  input a;\n  SB_NOVELTY #(\n    .A(1)\n  ) b (\n    .C(a)\n  );\nendmodule\n", family)

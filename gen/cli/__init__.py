@@ -62,7 +62,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _terminated(*_: object) -> NoReturn:
-    """Leave through every `with` and `finally` on SIGTERM, too: tools are stopped, half-made folders removed."""
+    """Leave through every `with` and `finally` on SIGTERM, too: tools are stopped, half-made folders removed. A second one kills."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.exit(TERMINATED)
 
 

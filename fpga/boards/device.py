@@ -39,6 +39,6 @@ DEVICES = {device.name: device for device in (
     # tests the Tang Primer 20K with this one's.
     Device("GW2A-18C", "gowin", "synth_gowin -family gw2a", {"LUT": 20736, "FF": 15552, "DSP": 96, "block RAM": 46}, _BSRAM,
            database="GW2A-18"),
-    Device("GW1NR-9C", "gowin", "synth_gowin -family gw1n", {"LUT": 8640, "FF": 6480, "DSP": 20, "block RAM": 26}, _BSRAM,
+    Device("GW1NR-9C", "gowin", "synth_gowin -family gw1n", {"LUT": 8640, "FF": 6480, "DSP": 40, "block RAM": 26}, _BSRAM,
            database="GW1N-9C"),
 )}

@@ -20,6 +20,8 @@ BOARDS = (
           leds=_numbered("led", 2), clock_on_pll_pad=True, note="UART: the second channel of its USB connector (FTDI)"),
     Board("tang_primer_20k", "Sipeed Tang Primer 20K with its dock, GW2A-18", ("tang_primer_20k", "TangPrimer20kDockPlatform"), mhz=40.5,
           memory_kib=32, config="mini4", leds=_numbered("led", 6), note="UART: the second channel of the dock's USB debugger"),
+    Board("tang_nano_9k", "Sipeed Tang Nano 9K, GW1NR-9", ("tang_nano_9k", "TangNano9kPlatform"), mhz=27, memory_kib=24, config=None,
+          leds=_numbered("led", 6), note="UART: the second channel of its USB debugger"),
     Board("hx8k", "Lattice iCE40-HX8K breakout board", ("ice40_hx8k_b_evn", "ICE40HX8KBEVNPlatform"), mhz=24, memory_kib=4, config=None,
           leds=_numbered("led", 8), note="UART: the second channel of its USB connector (FTDI)"),
 )

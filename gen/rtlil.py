@@ -17,6 +17,7 @@ _BLANKS = re.compile(r"\n\s*\n")
 _IDENTIFIER = re.compile(r"(?<=\s)[\\$][^\s\"]+")
 _INSTANCE = re.compile(r"^  cell \\(\S+) (\S+)$", re.MULTILINE)
 _WIRE = re.compile(r"^  wire width (\d+) (?:(input|output) (\d+) )? ?(?:signed )?(\S+)$", re.MULTILINE)
+_CONNECTION = re.compile(r"^(    connect )(\S+)(.*)$")  # of an instance
 _CONNECT = re.compile(r"^connect (\S+) (.*)$", re.MULTILINE)
 _WHOLE = re.compile(r"^([\\$]\S+)(?: \[(\d+):0\]| \[0\])?$")
 _ZEROS = re.compile(r"^    connect \\DATA (?:\d+'0*|\{ *\})$", re.MULTILINE)
@@ -130,13 +131,15 @@ def relax_memories(module: Module) -> None:
     module.items = items
 
 
-def tidy(module: Module) -> None:
+def tidy(modules: list[Module]) -> None:
     """One good name for each net, no dead logic, ports numbered as Yosys counts them (from 1), clock and reset first."""
-    _give_names(module)
-    while _remove_dead(module):
-        pass
-    _plain_names(module)
-    _order_ports(module)
+    for module in modules:
+        _give_names(module)
+        while _remove_dead(module):
+            pass
+    _plain_names(modules)
+    for module in modules:
+        _order_ports(module)
 
 
 def _wires(module: Module) -> dict[str, tuple[int, str]]:
@@ -146,8 +149,11 @@ def _wires(module: Module) -> dict[str, tuple[int, str]]:
 
 
 def _rename(module: Module, names: dict[str, str]) -> None:
-    if names:
-        module.items = [_IDENTIFIER.sub(lambda found: names.get(found[0], found[0]), f" {item}")[1:] for item in module.items]
+    module.items = [_renamed_all(item, names) for item in module.items]
+
+
+def _renamed_all(text: str, names: dict[str, str]) -> str:
+    return _IDENTIFIER.sub(lambda found: names.get(found[0], found[0]), f" {text}")[1:] if names else text
 
 
 def _give_names(module: Module) -> None:
@@ -195,12 +201,27 @@ def _remove_dead(module: Module) -> bool:
     return changed
 
 
-def _plain_names(module: Module) -> None:
-    r"""Turn public names that need an escape in Verilog (``\read__data$13``, ``\U$0``) into plain ones."""
+def _plain_names(modules: list[Module]) -> None:
+    r"""Turn public names that need an escape in Verilog (``\read__data$13``, ``\U$0``) into plain ones. An instance's port gets the name
+    that it has in its module, whatever that name stands for where the instance is."""
+    plain = {module.name: _plain(module) for module in modules}
+    for module in modules:
+        own = plain[module.name]
+        for position, item in enumerate(module.items):
+            instance = _INSTANCE.search(item)
+            ports = plain.get(instance[1], {}) if instance else {}
+            lines = [_CONNECTION.match(line) or line for line in item.split("\n")] if instance else [item]
+            module.items[position] = "\n".join(
+                _renamed_all(line, own) if isinstance(line, str) else f"{line[1]}{ports.get(line[2], line[2])}{_renamed_all(line[3], own)}"
+                for line in lines)
+
+
+def _plain(module: Module) -> dict[str, str]:
+    """Escaped name -> plain name that nothing else in the module has."""
     found = dict.fromkeys(name for item in module.items for name in _IDENTIFIER.findall(f" {item}") if name.startswith("\\"))
     taken = {name[1:] for name in found if re.fullmatch(r"\\\w+", name)}
-    _rename(module, {name: "\\" + _unique(re.sub(r"\W", "_", name[1:]), taken) for name in found
-                     if not re.fullmatch(r"\\\w+", name) and "." not in name})
+    return {name: "\\" + _unique(re.sub(r"\W", "_", name[1:]), taken) for name in found
+            if not re.fullmatch(r"\\\w+", name) and "." not in name}
 
 
 def _order_ports(module: Module) -> None:

@@ -53,8 +53,7 @@ def from_rtlil(text: str, design: Design, name: str, *, assertions: bool = False
         rtlil.relax_memories(module)
     classes = _classes(design)
     modules = rtlil.merge(modules, lambda old: old)  # before tidying, because it is quick, and after, because more is equal then
-    for module in modules:
-        rtlil.tidy(module)
+    rtlil.tidy(modules)
     modules = rtlil.merge(modules, lambda old: f"{name}_{classes[old]}")
     yosys = find_yosys(lambda version: version >= (0, 40))
     # Yosys warns that not every process can be written as Verilog; those that Amaranth makes can.

@@ -113,6 +113,15 @@ def test_merging_looks_into_children():
     assert [module.name for module in rtlil.merge(modules, lambda _name: "part")] == ["top", "part", "part_2", "part_3", "part_4"]
 
 
+def test_ports_are_renamed_as_in_their_module():
+    """The instance's port x$8 is x_8, also where a net of that name is something else."""
+    modules = rtlil.parse("".join(f"module \\{name}\n\n{body}\n\nend\n" for name, body in {
+        "top": "  wire width 1 input 0 \\x_8\n\n  cell \\part \\u\n    connect \\x$8 \\x_8 [0]\n  end",
+        "part": "  wire width 1 input 0 \\x$8"}.items()))
+    rtlil.tidy(modules)
+    assert "connect \\x_8 \\x_8 [0]" in str(modules[0]) and "input 1 \\x_8" in str(modules[1])
+
+
 def test_keywords_get_an_underscore():
     text = verilog_text.rewrite("module m(\\use );\n  input \\use ;\n  wire use_;\n  m i (\n    .\\use (\\use )\n  );\nendmodule\n")
     assert text == "module m(use__);\n  input use__;\n  wire use_;\n  m i (\n    .use__(use__)\n  );\nendmodule\n"

@@ -6,10 +6,11 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from weft.gen.config import FOLDS_IN_PLACE
 from weft.gen.formats.tiling import WINDOW, Tiling
 from weft.gen.formats.window import Window
-from weft.hdl.formats.element import FormatElement, flags_of, sum_shape
-from weft.hdl.formats.window import OUTSIDE, position_bits
+from weft.hdl.formats.element import FormatElement, Numbers
+from weft.hdl.formats.window import position_bits
 from weft.hdl.matrix.skew import Skew
 
 
@@ -18,6 +19,27 @@ class Arrangement(Tiling):
     """A tiling, with the accumulators' window."""
 
     window: Window = WINDOW
+    dataflow: str = "weight_stationary"  # or "output_stationary"
+
+    @property
+    def stays(self) -> bool:
+        """Sums stay in the elements."""
+        return self.dataflow == "output_stationary"
+
+    @property
+    def in_place(self) -> int:
+        """Tiles that an element may add up before its sum leaves: those of a block of scales, or as `MATMUL_OS` does."""
+        return (self.folds if self.operands.block > 1 else FOLDS_IN_PLACE) if self.stays else 1
+
+    @property
+    def summed(self) -> int:
+        """Most products of a sum before it gets its scales."""
+        return self.height * self.products * self.in_place
+
+    @property
+    def numbers(self) -> Numbers:
+        """Of an element."""
+        return Numbers(self.pair, self.summed, self.packing, self.element_window)
 
     @property
     def element_window(self) -> Window | None:
@@ -27,13 +49,13 @@ class Arrangement(Tiling):
     @property
     def scaled(self) -> bool:
         """Exact sums are moved to the window at the column ends: they have scales, or are too wide for a term."""
-        wide = self.pair.accumulator_bits(self.height * self.products) > self.window.term_bits
+        wide = self.pair.accumulator_bits(self.summed) > self.window.term_bits
         return not self.element_window and (bool(self.operands.scales) or wide)
 
     @property
     def latency(self) -> int:
         """Cycles from activations to their sums; with an alignment, to their products."""
-        return 1 if self.alignment else (self.height - 1) + 2 + (self.columns - 1)
+        return 1 if self.alignment else (self.height - 1) + (3 if self.stays else 2) + (self.columns - 1)
 
 
 class FormatArray(wiring.Component):
@@ -50,18 +72,11 @@ class FormatArray(wiring.Component):
 
     def __init__(self, arrangement: Arrangement) -> None:
         self._arrangement = a = arrangement
-        self._activation = a.pair.activation.bits * a.products
-        self._weight = a.pair.weight.bits * a.packing
-        window = a.element_window
-        self._lanes = {"sum": sum_shape(a.pair, a.height * a.products, window).width * a.sums}  # beside each other down a column
-        if flags_of(a.pair):
-            self._lanes["flags"] = flags_of(a.pair) * a.sums
-        if window:
-            self._lanes["outside"] = OUTSIDE.size * a.sums
+        self._activation, self._weight, self._lanes = a.numbers.activation_bits, a.numbers.weight_bits, a.numbers.lanes
         super().__init__({
             "activations": In(self._activation * a.height), "weights": In(self._weight * a.columns), "load": In(a.height), "swap": In(1),
             **{name if name != "sum" else "sums": Out(bits * a.columns) for name, bits in self._lanes.items()},
-            **({"position": In(position_bits(a.pair))} if window else {})})
+            **({"position": In(position_bits(a.pair))} if a.element_window else {})})
 
     def elaborate(self, platform: object) -> Module:
         del platform
@@ -78,7 +93,7 @@ class FormatArray(wiring.Component):
             activation, below = skew.o[self._activation * r:self._activation * (r + 1)], []
             for c in range(columns):
                 m.submodules[f"element_{r}_{c}"] = element = FormatElement(
-                    a.pair, a.height * a.products, packing=a.packing, window=a.element_window)
+                    a.pair, a.summed, packing=a.packing, window=a.element_window)
                 m.d.comb += [
                     element.activation.eq(activation), element.weight.eq(self.weights[weight * c:weight * (c + 1)]),
                     element.load.eq(self.load[r]), element.swap.eq(diagonals[r + c])]

@@ -7,7 +7,6 @@ from amaranth.utils import bits_for
 
 from weft.hdl.formats.array import Arrangement
 from weft.hdl.formats.decode import decode
-from weft.hdl.formats.element import sum_shape
 from weft.hdl.formats.product import FLAGS
 from weft.hdl.formats.window import OUTSIDE, place
 
@@ -33,7 +32,7 @@ class ColumnEnd(wiring.Component):
 
     def __init__(self, arrangement: Arrangement) -> None:
         self._arrangement = a = arrangement
-        self._sum = sum_shape(a.pair, a.height * a.products, a.element_window)
+        self._sum = a.numbers.shape
         super().__init__({
             "sum": In(self._sum), "flags": In(FLAGS), "outside": In(OUTSIDE), "position": In(POSITION_BITS),
             **{f"scale_{k}": In(scale.bits) for k, scale in enumerate(a.operands.scales)},

@@ -1,5 +1,8 @@
 """Processing element for any pair of element formats: decode, multiply, add, registers."""
 
+import dataclasses
+from collections.abc import Mapping
+
 from amaranth import C, Cat, Module, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -34,6 +37,40 @@ def add(m: Module, pair: Pair, product: Product, total: Value, name: str) -> Sig
     result = Signal(total.shape(), name=f"{name}_sum")
     m.d.comb += [addend.eq(term), wide.eq(Cat(C(1, 1), total) + Cat(carry, addend)), result.eq(wide[1:])]
     return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """What an element multiplies and adds, in whichever dataflow; the parameters of `FormatElement`."""
+
+    pair: Pair
+    depth: int
+    packing: int
+    window: Window | None
+
+    def __post_init__(self) -> None:
+        if self.packing not in PACKINGS:
+            raise ValueError(f"FormatElement packing={self.packing!r}: must be one of {', '.join(map(str, PACKINGS))}")
+
+    @property
+    def shape(self) -> Shape:
+        """Of a sum."""
+        return sum_shape(self.pair, self.depth, self.window)
+
+    @property
+    def activation_bits(self) -> int:
+        return self.pair.activation.bits * PACKINGS[self.packing][0]
+
+    @property
+    def weight_bits(self) -> int:
+        return self.pair.weight.bits * self.packing
+
+    @property
+    def lanes(self) -> dict[str, int]:
+        """Bits of the sums and of what travels beside them."""
+        sums, flags = PACKINGS[self.packing][1], flags_of(self.pair)
+        return {"sum": self.shape.width * sums, **({"flags": flags * sums} if flags else {}),
+                **({"outside": OUTSIDE.size * sums} if self.window else {})}
 
 
 class FormatElement(wiring.Component):
@@ -72,17 +109,12 @@ class FormatElement(wiring.Component):
     """
 
     def __init__(self, pair: Pair, depth: int, *, packing: int = 1, window: Window | None = None) -> None:
-        if packing not in PACKINGS:
-            raise ValueError(f"FormatElement packing={packing!r}: must be one of {', '.join(map(str, PACKINGS))}")
-        self._pair, self._packing, self._window = pair, packing, window
-        self._shape = sum_shape(pair, depth, window)
-        products, sums = PACKINGS[packing]
-        bits, flags = self._shape.width * sums, flags_of(pair) * sums
+        self._numbers = n = Numbers(pair, depth, packing, window)
         super().__init__({
-            "activation": In(pair.activation.bits * products), "weight": In(pair.weight.bits * packing), "load": In(1), "swap": In(1),
-            "sum": In(bits), "activation_out": Out(pair.activation.bits * products), "sum_out": Out(bits),
-            **({"flags": In(flags), "flags_out": Out(flags)} if flags else {}),
-            **({"position": In(position_bits(pair)), "outside": In(OUTSIDE.size * sums), "outside_out": Out(OUTSIDE.size * sums)}
+            "activation": In(n.activation_bits), "weight": In(n.weight_bits), "load": In(1), "swap": In(1), "sum": In(n.lanes["sum"]),
+            "activation_out": Out(n.activation_bits), "sum_out": Out(n.lanes["sum"]),
+            **({"flags": In(n.lanes["flags"]), "flags_out": Out(n.lanes["flags"])} if "flags" in n.lanes else {}),
+            **({"position": In(position_bits(pair)), "outside": In(n.lanes["outside"]), "outside_out": Out(n.lanes["outside"])}
                if window else {})})
 
     def elaborate(self, platform: object) -> Module:
@@ -96,31 +128,37 @@ class FormatElement(wiring.Component):
             m.d.sync += active.eq(shadow)
         m.d.sync += activation.eq(self.activation)
         m.d.comb += self.activation_out.eq(activation)
-        products, sums = PACKINGS[self._packing]
-        a_bits, w_bits, bits = self._pair.activation.bits, self._pair.weight.bits, self._shape.width
-        for s in range(sums):
-            total = Signal(self._shape, name=f"sum_{s}")
-            m.d.comb += total.eq(self.sum[bits * s:bits * (s + 1)])
-            found, lost = [], []
-            for p in range(products):
-                name, lane = f"product_{s}_{p}", s * products + p
-                product = multiply(m, self._pair, activation[a_bits * p:a_bits * (p + 1)], active[w_bits * lane:w_bits * (lane + 1)], name)
-                if self._window:
-                    value, outside = windowed(m, self._window, self._pair, product, self.position, name)
-                    before, total = total, Signal.like(total, name=f"{name}_sum")
-                    m.d.comb += total.eq(before + value)
-                    lost.append(outside)
-                else:
-                    total = add(m, self._pair, product, total, name)
-                found.append(product.flags)
-            result = Signal(bits, reset_less=True, name=f"result_{s}")
-            m.d.sync += result.eq(total)
-            m.d.comb += self.sum_out[bits * s:bits * (s + 1)].eq(result)
-            if flags_of(self._pair):
-                _sticky(m, self.flags, self.flags_out, found, s, "flags")
-            if self._window:
-                _sticky(m, self.outside, self.outside_out, lost, s, "outside")
+        accumulate(m, self, self._numbers, activation, active, {name: getattr(self, name) for name in self._numbers.lanes})
         return m
+
+
+def accumulate(m: Module, element: wiring.Component, numbers: Numbers, activation: Value, weight: Value,
+               before: Mapping[str, Value]) -> None:
+    """One cycle of an element: its outputs of `numbers.lanes` are registers that become `before` with the products in them."""
+    products, sums = PACKINGS[numbers.packing]
+    a_bits, w_bits, bits = numbers.pair.activation.bits, numbers.pair.weight.bits, numbers.shape.width
+    for s in range(sums):
+        total = Signal(numbers.shape, name=f"sum_{s}")
+        m.d.comb += total.eq(before["sum"][bits * s:bits * (s + 1)])
+        found, lost = [], []
+        for p in range(products):
+            name, lane = f"product_{s}_{p}", s * products + p
+            product = multiply(m, numbers.pair, activation[a_bits * p:a_bits * (p + 1)], weight[w_bits * lane:w_bits * (lane + 1)], name)
+            if numbers.window:
+                value, outside = windowed(m, numbers.window, numbers.pair, product, element.position, name)
+                above, total = total, Signal.like(total, name=f"{name}_sum")
+                m.d.comb += total.eq(above + value)
+                lost.append(outside)
+            else:
+                total = add(m, numbers.pair, product, total, name)
+            found.append(product.flags)
+        result = Signal(bits, reset_less=True, name=f"result_{s}")
+        m.d.sync += result.eq(total)
+        m.d.comb += element.sum_out[bits * s:bits * (s + 1)].eq(result)
+        if "flags" in numbers.lanes:
+            _sticky(m, before["flags"], element.flags_out, found, s, "flags")
+        if numbers.window:
+            _sticky(m, before["outside"], element.outside_out, lost, s, "outside")
 
 
 def _sticky(m: Module, before: Value, after: Value, new: list[Value], place: int, name: str) -> None:

@@ -9,6 +9,7 @@ from weft.gen.formats.element import Element
 from weft.hdl.delay import delayed
 from weft.hdl.formats.array import Arrangement, FormatArray
 from weft.hdl.formats.column import POSITION_BITS, ColumnEnd
+from weft.hdl.formats.output_array import FormatOutputArray
 from weft.hdl.formats.product import FLAGS
 from weft.hdl.formats.rounding import UNIT_BITS, Rounder
 from weft.hdl.formats.window import OUTSIDE
@@ -20,9 +21,11 @@ BANKS = 2  # of the accumulators
 def members(a: Arrangement, target: Element, *, lines: int, results: int) -> dict[str, Member]:
     """Of a `FormatUnit` with these parameters."""
     activation, weight = a.operands.activation.scale, a.operands.weight.scale
+    rows = a.segments if a.stays else 1  # of weights in a cycle
     return {
-        "activations": In(a.pair.activation.bits * a.depth), "weights": In(a.pair.weight.bits * a.packing * a.columns),
-        "load": In(a.rows), "swap": In(1), "valid": In(1), "first": In(1), "address": In(ceil_log2(lines)),
+        "activations": In(a.pair.activation.bits * a.depth), "weights": In(a.pair.weight.bits * a.packing * a.columns * rows),
+        **({"ends": In(1)} if a.stays else {"load": In(a.rows)}), "swap": In(1), "valid": In(1), "first": In(1),
+        "address": In(ceil_log2(lines)),
         "position": In(POSITION_BITS), "read": In(1), "read_ready": Out(1), "read_address": In(ceil_log2(lines)),
         "part": In(max(1, ceil_log2(a.width // results))), "read_position": In(POSITION_BITS), "result": Out(target.bits * results),
         "outside": Out(OUTSIDE.size * results), "added": Out(1), "reads": Out(2),
@@ -38,6 +41,10 @@ class FormatUnit(wiring.Component):
     array as `FormatArray` says, all segments' rows one after the other; the scales of a tile's columns are taken from `weight_scales`
     in the cycle `arrangement.latency` after its `swap`.
 
+    With `arrangement.stays` weights go to the arrays as `FormatOutputArray` says, a row for each segment in a cycle. `valid` belongs to the
+    vectors of a tile with `ends`, whose sums, of all tiles since the last one with `ends`, go to line `address` after the same number of
+    cycles; so do `first`, the activations' scales and the columns'.
+
     `read` with `read_ready` gives, `READ_LATENCY` cycles later, part `part` of line `read_address` as codes of `target`, and what left
     the window on their way. The accumulators are two banks by the highest address bit, and sums go first: a read waits while they read from
     its bank or write its line. `read_ready` does not depend on `read`.
@@ -49,7 +56,7 @@ class FormatUnit(wiring.Component):
     Members
     -------
     activations: all rows' words; row 0 lowest. activation_scales: a code for each segment, lowest first.
-    weights, load, swap: to the array. weight_scales: a code for each result, those of segment 0 lowest.
+    weights, load or ends, swap: to the array. weight_scales: a code for each result, those of segment 0 lowest.
     valid, first, address: of the vector. position: of the window's unit above the least product with the least scales; must hold still
     while vectors are under way. Without effect where sums have no scales and fit as they are.
     read, read_ready, read_address, part: see above. read_position: must hold still while reads are under way.
@@ -137,10 +144,14 @@ class FormatUnit(wiring.Component):
     def _segment(self, m: Module, s: int, codes: dict[str, Signal]) -> list[ColumnEnd]:
         """An array of one block's rows, and its column ends."""
         a = self._arrangement
-        m.submodules[f"array_{s}"] = array = FormatArray(a)
-        rows, own = slice(s * a.height, (s + 1) * a.height), a.pair.activation.bits * a.products * a.height
-        m.d.comb += [array.activations.eq(self.activations[own * s:own * (s + 1)]), array.weights.eq(self.weights),
-                     array.load.eq(self.load[rows]), array.swap.eq(self.swap)]
+        m.submodules[f"array_{s}"] = array = FormatOutputArray(a) if a.stays else FormatArray(a)
+        own = a.pair.activation.bits * a.products * a.height
+        m.d.comb += [array.activations.eq(self.activations[own * s:own * (s + 1)]), array.swap.eq(self.swap)]
+        if a.stays:
+            row = len(array.weights)
+            m.d.comb += [array.weights.eq(self.weights[row * s:row * (s + 1)]), array.ends.eq(self.ends)]
+        else:
+            m.d.comb += [array.weights.eq(self.weights), array.load.eq(self.load[s * a.height:(s + 1) * a.height])]
         if a.element_window:
             m.d.comb += array.position.eq(self.position)
         ends = []

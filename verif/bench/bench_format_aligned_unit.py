@@ -9,7 +9,6 @@ import cocotb
 import numpy as np
 import pytest
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge
 
 from weft.gen.formats.alignment import ALIGNMENTS
 from weft.gen.formats.element import ELEMENTS
@@ -18,6 +17,7 @@ from weft.hdl.formats.aligned_unit import AlignedUnit
 from weft.hdl.formats.array import Arrangement
 from weft.verif.bench import runner
 from weft.verif.bench.format_gemm import LINES, Driver, Gemm, draw
+from weft.verif.bench.format_tilings import ordered
 from weft.verif.golden.formats.aligned import AlignedSums, Alignment, aligned_gemm
 from weft.verif.golden.formats.blocks import Matrix
 
@@ -26,18 +26,6 @@ SHAPES = [(1, 1, 1), (1, 133, 5), (13, 100, 21), (33, 70, 18)]  # M, K, N; one r
 
 def arrangement(kind: str, names, rows: int, columns: int, packing: int = 1) -> Arrangement:
     return Arrangement(OperandPair(*(OPERANDS[name] for name in names)), rows, columns, packing, ALIGNMENTS[kind])
-
-
-class Ordered(random.Random):
-    """A `Driver` whose tiles come in the order that `starts` gives."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        super().__init__(seed)
-        self.tiles = list(range(count))
-        super().shuffle(self.tiles)
-
-    def shuffle(self, x) -> None:
-        x[:] = [x[tile] for tile in self.tiles]
 
 
 def wanted(a: Arrangement, gemm: Gemm, tiles: list[int], target) -> np.ndarray:
@@ -65,17 +53,16 @@ async def products_of_odd_shapes(dut) -> None:
     parameters = runner.bench_parameters()
     a, target = arrangement(*parameters["arrangement"]), ELEMENTS[parameters["target"]]
     Clock(dut.clk, 10, unit="ns").start()
-    for name in ("load", "swap", "valid", "read", "first", "rst"):
-        getattr(dut, name).value = 0
-    await FallingEdge(dut.clk)
     driver, by_order = Driver(dut, a), 0
+    await driver.reset()
     for number, shape in enumerate(SHAPES):
         gemm = draw(np.random.default_rng([number, *shape]), a, shape, 0.004 if number % 2 else 0.0)
-        order = Ordered(-(-shape[1] // a.depth), cocotb.RANDOM_SEED)
-        found, lost = await driver.multiply(gemm, 0, order)
-        due = wanted(a, gemm, order.tiles, target)
+        order = list(range(-(-shape[1] // a.depth)))
+        random.Random(cocotb.RANDOM_SEED).shuffle(order)
+        found, lost = await driver.multiply(gemm, 0, ordered(a, shape, LINES, order))
+        due = wanted(a, gemm, order, target)
         assert not lost.any() and (found == due).all(), (shape, np.argwhere(found != due)[:4])
-        by_order += int((due != wanted(a, gemm, sorted(order.tiles), target)).sum())
+        by_order += int((due != wanted(a, gemm, sorted(order), target)).sum())
     assert by_order, "results that the order of the tiles changes"
 
 

@@ -1,16 +1,17 @@
 """FormatUnit in Verilator: matrix products of odd shapes against Python integers that are rounded once.
 
-Every size of array gets the same matrices and must give the same bits; tiles of a sum come in random order.
+Every size of array, dataflow and tiling gets the same matrices and must give the same bits.
 """
 
+import json
 import os
 import random
+from pathlib import Path
 
 import cocotb
 import numpy as np
 import pytest
 from cocotb.clock import Clock
-from cocotb.triggers import FallingEdge
 
 from weft.gen.formats.element import ELEMENTS
 from weft.gen.formats.operand import OPERANDS, OperandPair
@@ -18,82 +19,108 @@ from weft.hdl.formats.array import Arrangement
 from weft.hdl.formats.unit import FormatUnit
 from weft.verif.bench import runner
 from weft.verif.bench.format_gemm import LINES, Driver, draw, exact, rounded
+from weft.verif.bench.format_tilings import anyhow, regular
 
+RECORDS = runner.ROOT / "build" / "formats"
 CHANCE = random.Random(os.environ.get(runner.SEED, "1"))
 SHAPES = [(1, 1, 1), (5, 33, 7), (13, 100, 21), (70, 47, 18),  # M, K, N: of nothing a multiple
           *((CHANCE.randint(1, 40), CHANCE.randint(1, 120), CHANCE.randint(1, 40)) for _ in range(2))]
 SAME = [(name, name) for name in OPERANDS]
 MIXED = [("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"), ("int8", "mxfp4")]
+TILINGS = 2  # of each shape: the usual one and any others
+MOVES, STAYS = "weight_stationary", "output_stationary"
 
 
-def arrangement(names, rows: int, columns: int, packing: int = 1) -> Arrangement:
-    return Arrangement(OperandPair(*(OPERANDS[name] for name in names)), rows, columns, packing)
+def arrangement(names, rows: int, columns: int, packing: int = 1, dataflow: str = MOVES) -> Arrangement:
+    return Arrangement(OperandPair(*(OPERANDS[name] for name in names)), rows, columns, packing, dataflow=dataflow)
+
+
+async def driver_of(dut, parameters) -> Driver:
+    Clock(dut.clk, 10, unit="ns").start()
+    driver = Driver(dut, arrangement(*parameters["arrangement"]))
+    await driver.reset()
+    return driver
 
 
 @cocotb.test()
 async def products_of_odd_shapes(dut) -> None:
+    """Each in several tilings, all of which must give the bits of the exact sum, rounded once."""
     parameters = runner.bench_parameters()
-    a, target, order = arrangement(*parameters["arrangement"]), ELEMENTS[parameters["target"]], random.Random(cocotb.RANDOM_SEED)
-    Clock(dut.clk, 10, unit="ns").start()
-    for name in ("load", "swap", "valid", "read", "first", "rst"):
-        getattr(dut, name).value = 0
-    await FallingEdge(dut.clk)
-    driver, results = Driver(dut, a), 0
-    for number, shape in enumerate(parameters["shapes"]):
-        chance = np.random.default_rng([number, *shape])  # the same for every size of array
+    a, target, chance = arrangement(*parameters["arrangement"]), ELEMENTS[parameters["target"]], random.Random(cocotb.RANDOM_SEED)
+    driver = await driver_of(dut, parameters)
+    shapes, results, wrong = [tuple(shape) for shape in parameters["shapes"]], 0, []
+    for number, shape in enumerate(shapes):
         special = 0.004 if number % 2 else 0.0
-        gemm = draw(chance, a, shape, special)
+        gemm = draw(np.random.default_rng([number, *shape]), a, shape, special)  # the same for every size of array
         total, flags, position = exact(a, gemm)
         wanted = rounded(a, total, flags, target)
-        found, lost = await driver.multiply(gemm, position, order)
-        assert special or not lost.any(), (shape, "all terms fit the window, but something was lost")
-        wrong = [(m, n, hex(found[m, n]), hex(wanted[m][n])) for m in range(shape[0]) for n in range(shape[2])
-                 if found[m, n] != wanted[m][n]]
-        assert not wrong, (shape, len(wrong), wrong[:4])
-        results += found.size
-    assert results == sum(m * n for m, _, n in parameters["shapes"])
+        for tiling in (regular, *(anyhow,) * (parameters["tilings"] - 1)):
+            found, lost = await driver.multiply(gemm, position, tiling(a, shape, LINES, chance))
+            assert special or not lost.any(), (shape, "all terms fit the window, but something was lost")
+            wrong += [(shape, tiling.__name__, m, n, hex(found[m, n]), hex(wanted[m][n])) for m in range(shape[0]) for n in range(shape[2])
+                      if found[m, n] != wanted[m][n]]
+            results += found.size
+    assert results == parameters["tilings"] * sum(m * n for m, _, n in shapes)
+    Path(parameters["record"]).write_text(json.dumps({
+        "arrangement": parameters["arrangement"], "target": target.name, "shapes": shapes, "tilings": parameters["tilings"],
+        "results": results, "differences": len(wrong)}))
+    assert not wrong, (len(wrong), wrong[:4])
 
 
 @cocotb.test()
 async def throughput(dut) -> None:
-    """Products a cycle while a large matrix streams: tiles follow each other without a gap."""
+    """Products a cycle while a large matrix streams: tiles follow each other without a gap, but for those that weights wait for."""
     parameters = runner.bench_parameters()
-    a = arrangement(*parameters["arrangement"])
-    Clock(dut.clk, 10, unit="ns").start()
-    for name in ("load", "swap", "valid", "read", "first", "rst"):
-        getattr(dut, name).value = 0
-    await FallingEdge(dut.clk)
-    driver, shape = Driver(dut, a), (LINES, 4 * a.depth, a.width)
+    a, driver = arrangement(*parameters["arrangement"]), await driver_of(dut, parameters)
+    shape, order = (LINES, 4 * a.depth, a.width), random.Random(1)
     gemm = draw(np.random.default_rng(1), a, shape)
     total, flags, position = exact(a, gemm)
-    found, _ = await driver.multiply(gemm, position, random.Random(1))
+    found, _ = await driver.multiply(gemm, position, regular(a, shape, LINES, order))
     assert found.tolist() == rounded(a, total, flags, ELEMENTS[parameters["target"]])
-    assert shape[0] * shape[1] * shape[2] / driver.stream_cycles == a.rows * a.columns * a.packing
+    waits = 0 if a.stays else 3 * max(0, a.height + a.columns + a.rows - LINES)
+    assert driver.stream_cycles == shape[0] * shape[1] * shape[2] / (a.rows * a.columns * a.packing) + waits
 
 
-def run(names, rows: int, columns: int, packing: int = 1, target: str = "fp32", shapes=SHAPES) -> None:
-    parameters = (list(names), rows, columns, packing)
+def run(names, rows: int, columns: int, packing: int = 1, dataflow: str = MOVES, *, target: str = "fp32",
+        shapes=SHAPES, tilings: int = TILINGS) -> None:
+    """Differences and results that were compared go to build/formats, for docs/formats.md."""
+    parameters = (list(names), rows, columns, packing, dataflow)
+    record = RECORDS / f"{'-'.join(map(str, (*names, rows, columns, packing, dataflow, target, tilings)))}.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.unlink(missing_ok=True)
     runner.run(FormatUnit(arrangement(*parameters), ELEMENTS[target], lines=LINES), f"format_unit_{rows}x{columns}",
-               "weft.verif.bench.bench_format_gemm", parameters={"arrangement": parameters, "target": target, "shapes": shapes},
-               quick=rows * columns > 64)
+               "weft.verif.bench.bench_format_gemm", quick=rows * columns > 64,
+               parameters={"arrangement": parameters, "target": target, "shapes": shapes, "tilings": tilings, "record": str(record)})
 
 
 FEW = [  # what differs in the hardware: exact sums, wide ones, windows, both kinds of scales, flags, one-sided scales, segments, packing
     (("uint8", "uint8"), 4, 4), (("e5m2", "e5m2"), 4, 4), (("bf16", "bf16"), 4, 4), (("nvfp4", "nvfp4"), 32, 2),
     (("mxfp8_e5m2", "mxfp8_e5m2"), 4, 4), (("int8", "mxfp4"), 4, 4), (("mxfp4", "mxfp4"), 16, 16, 4)]
-ALL = [*FEW, *((names, 4, 4) for names in SAME + MIXED), *((names, size, size) for names in SAME + MIXED for size in (8, 16, 32)),
-       *((names, 16, 16, packing) for names in (("int4", "int4"), ("mxfp4", "mxfp4"), ("nvfp4", "nvfp4")) for packing in (2, 4))]
+FEW_STAYS = [(names, rows, columns, packing, STAYS) for names, rows, columns, packing in (
+    (("uint8", "uint8"), 4, 4, 1), (("bf16", "bf16"), 4, 4, 1), (("mxfp8_e5m2", "mxfp8_e5m2"), 4, 4, 1), (("mxfp4", "mxfp4"), 16, 4, 4),
+    (("nvfp4", "nvfp4"), 32, 2, 1))]
+PACKED = [(names, 16, 16, packing) for names in (("int4", "int4"), ("mxfp4", "mxfp4"), ("nvfp4", "nvfp4")) for packing in (2, 4)]
+EVERY = [*((names, 16, 16, 1) for names in SAME + MIXED), *PACKED,
+         *((names, size, size, 1) for size in (4, 8, 32) for names in SAME + MIXED)]
+ALL = [*((*case, dataflow) for case in EVERY for dataflow in (MOVES, STAYS)), *FEW, *FEW_STAYS]
 
 
 def pytest_generate_tests(metafunc) -> None:
     if "case" in metafunc.fixturenames:
-        cases = list(dict.fromkeys(ALL if metafunc.config.getoption("--all-formats") else FEW))
+        cases = list(dict.fromkeys(ALL if metafunc.config.getoption("--all-formats") else FEW + FEW_STAYS))
         metafunc.parametrize("case", cases, ids=lambda case: "-".join(map(str, (*case[0], *case[1:]))))
 
 
 @pytest.mark.integration
 def test_products(case):
     run(*case)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("dataflow", [MOVES, STAYS])
+@pytest.mark.parametrize("names", [("mxfp4", "mxfp4"), ("e4m3", "e5m2")], ids=lambda names: names[0])
+def test_any_tiling(names, dataflow):
+    run(names, 4, 4, dataflow=dataflow, shapes=[(13, 100, 21), (9, 37, 5)], tilings=12)
 
 
 @pytest.mark.integration

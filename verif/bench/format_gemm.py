@@ -1,7 +1,6 @@
 """Matrix products in a pair of operand formats: random operands, the exact result in Python integers, and a driver of FormatUnit."""
 
 import dataclasses
-import random
 from fractions import Fraction
 
 import numpy as np
@@ -13,6 +12,7 @@ from weft.hdl.formats.aligned_unit import format_unit
 from weft.hdl.formats.array import Arrangement
 from weft.hdl.formats.unit import FormatUnit
 from weft.verif.bench.codes import fixed, floats, specials
+from weft.verif.bench.format_tilings import Strip, Tile
 from weft.verif.bench.nearest import nearest
 
 LINES = 64
@@ -108,89 +108,114 @@ def rounded(arrangement: Arrangement, total: np.ndarray, flags: np.ndarray, targ
 
 
 class Driver:
-    """Feeds a FormatUnit tile by tile, the next tile's weights while the present one streams."""
+    """Feeds a FormatUnit tile by tile; with stationary weights the next tile's while the present one streams."""
 
     def __init__(self, dut, arrangement: Arrangement) -> None:
         self._dut, self._a = dut, arrangement
         self._latency = format_unit(arrangement, ELEMENTS["fp32"]).accumulate_latency
-        self.stream_cycles = 0  # from the first vector of a pass over all tiles to the last
+        self.stream_cycles = 0  # from the first vector of a strip to the last
 
-    async def multiply(self, gemm: Gemm, position: int, order: random.Random) -> tuple[np.ndarray, np.ndarray]:
-        """Result codes (M, N), and what left the window on the way to each. `order` shuffles the tiles of a sum."""
-        a, (rows, depth), columns = self._a, gemm.activations.shape, gemm.weights.shape[1]
-        results, lost = np.zeros((rows, columns), dtype=np.int64), np.zeros((rows, columns), dtype=int)
+    async def reset(self) -> None:
+        for name in ("swap", "valid", "read", "first", "rst", "ends" if self._a.stays else "load"):
+            getattr(self._dut, name).value = 0
+        for _ in range(self._a.height):
+            await FallingEdge(self._dut.clk)
+
+    async def multiply(self, gemm: Gemm, position: int, strips: list[Strip]) -> tuple[np.ndarray, np.ndarray]:
+        """Result codes (M, N), and what left the window on the way to each. Every result lies in one of the strips."""
+        shape = gemm.activations.shape[0], gemm.weights.shape[1]
+        results, lost = np.full(shape, -1, dtype=np.int64), np.zeros(shape, dtype=int)
         self._dut.position.value = self._dut.read_position.value = position
-        for top in range(0, rows, LINES):
-            for left in range(0, columns, a.width):
-                lines = range(top, min(top + LINES, rows))
-                starts = list(range(0, depth, a.depth))
-                order.shuffle(starts)
-                await self._pass(gemm, lines, left, starts)
-                await self._read([(m, n) for m in lines for n in range(left, min(left + a.width, columns))], top, left, results, lost)
+        for strip in strips:
+            events, first, end = (self._stays if self._a.stays else self._moves)(gemm, strip)
+            self.stream_cycles = end - first
+            for cycle in range(end + self._latency + 1):
+                idle = {"ends" if self._a.stays else "load": 0, "valid": 0, "swap": 0}
+                for name, value in {**idle, **events.get(cycle, {})}.items():
+                    getattr(self._dut, name).value = value
+                await FallingEdge(self._dut.clk)
+            await self._read(strip, results, lost)
         return results, lost
 
-    async def _read(self, places: list[tuple[int, int]], top: int, left: int, results: np.ndarray, lost: np.ndarray) -> None:
+    async def _read(self, strip: Strip, results: np.ndarray, lost: np.ndarray) -> None:
         """One result every cycle."""
-        dut, latency = self._dut, FormatUnit.READ_LATENCY
+        dut, latency, places = self._dut, FormatUnit.READ_LATENCY, [(m, n) for m in strip.lines for n in strip.columns]
         for cycle in range(len(places) + latency - 1):
             if cycle < len(places):
                 m, n = places[cycle]
-                dut.read_address.value, dut.part.value = m - top, n - left
+                dut.read_address.value, dut.part.value = m - strip.lines.start, n - strip.columns.start
             dut.read.value = int(cycle < len(places))
             await FallingEdge(dut.clk)
             if cycle >= latency - 1:
                 place = places[cycle - latency + 1]
                 results[place], lost[place] = int(dut.result.value), int(dut.outside.value)
 
-    async def _pass(self, gemm: Gemm, lines: range, left: int, starts: list[int]) -> None:
-        """All products of a strip of the result."""
-        a, dut, events, start = self._a, self._dut, {}, 0
-        for number, k in enumerate(starts):
+    def _moves(self, gemm: Gemm, strip: Strip) -> tuple[dict[int, dict[str, int]], int, int]:
+        """What the inputs are in which cycle, the first cycle of a vector, and the one after the last; with stationary weights."""
+        a, events, start, first = self._a, {}, 0, 0
+        for number, tile in enumerate(tile for tiles in strip.sums for tile in tiles):
             # Rows may be loaded when the swap before has passed all elements, and the swap come when all are loaded.
             loads = start + a.height + a.columns if number else 0
-            start = max(loads + a.rows, start + len(lines) if number else 0)
+            start = max(loads + a.rows, start + len(strip.lines) if number else 0)
+            first = first or start
             for r in range(a.rows):
-                events.setdefault(loads + r, {}).update(load=1 << r, weights=self._row(gemm, k + r * a.products, left))
-            for place, m in enumerate(lines):
-                events.setdefault(start + place, {}).update(self._vector(gemm, m, k), valid=1, first=int(not number), address=place,
-                                                            swap=int(not place))
+                _at(events, loads + r, load=1 << r, weights=self._row(gemm, strip, tile[r // a.height], r % a.height))
+            for place, m in enumerate(strip.lines):
+                _at(events, start + place, **self._vector(gemm, m, tile), valid=1, first=int(not number), address=place,
+                    swap=int(not place))
             if a.operands.weight.scale:
-                events.setdefault(start + a.latency, {}).update(weight_scales=self._weight_scales(gemm, k, left))
-            if not number:
-                first = start
-        self.stream_cycles = start + len(lines) - first
-        for cycle in range(start + len(lines) + self._latency + 1):
-            for name, value in {"load": 0, "valid": 0, "swap": 0, **events.get(cycle, {})}.items():
-                getattr(dut, name).value = value
-            await FallingEdge(dut.clk)
+                _at(events, start + a.latency, weight_scales=self._weight_scales(gemm, strip, tile))
+        return events, first, start + len(strip.lines)
 
-    def _row(self, gemm: Gemm, k: int, left: int) -> int:
+    def _stays(self, gemm: Gemm, strip: Strip) -> tuple[dict[int, dict[str, int]], int, int]:
+        """The same while sums stay: block by block of positions all tiles."""
+        a, events, start = self._a, {}, 0
+        row = a.pair.weight.bits * a.packing * a.columns
+        for top in range(0, len(strip.lines), a.height):
+            block = strip.lines[top:top + a.height]
+            for number, tiles in enumerate(strip.sums):
+                for tile in tiles:
+                    ends = int(tile is tiles[-1])
+                    for r in range(a.height):
+                        _at(events, start + r, swap=int(not r), ends=ends, weights=sum(
+                            self._row(gemm, strip, part, r) << row * s for s, part in enumerate(tile)))
+                        if r < len(block):
+                            _at(events, start + r, **self._vector(gemm, block[r], tile), valid=ends, first=int(not number), address=top + r)
+                        else:
+                            _at(events, start + r, activations=0)
+                    if a.operands.weight.scale and ends:
+                        _at(events, start + a.latency, weight_scales=self._weight_scales(gemm, strip, tile))
+                    start += a.height
+        return events, 0, start
+
+    def _row(self, gemm: Gemm, strip: Strip, part: range, row: int) -> int:
+        """A word for each column: row `row` of a segment that multiplies `part`."""
         a, word = self._a, 0
-        for c in range(a.columns):
-            for s in range(a.sums):
-                for p in range(a.products):
-                    n = left + c * a.sums + s
-                    if k + p < gemm.weights.shape[0] and n < gemm.weights.shape[1]:
-                        word |= int(gemm.weights[k + p, n]) << a.pair.weight.bits * ((c * a.sums + s) * a.products + p)
+        for lane in range(a.width * a.products):
+            k, n = row * a.products + lane % a.products, lane // a.products
+            if k < len(part) and n < len(strip.columns):
+                word |= int(gemm.weights[part[k], strip.columns[n]]) << a.pair.weight.bits * lane
         return word
 
-    def _vector(self, gemm: Gemm, m: int, start: int) -> dict[str, int]:
-        a, bits = self._a, self._a.pair.activation.bits
-        codes = gemm.activations[m, start:start + a.depth]
-        found = {"activations": sum(int(code) << bits * k for k, code in enumerate(codes))}
-        if a.operands.activation.scale:
-            found["activation_scales"] = sum(
-                int(gemm.activation_scales[m, block]) << a.operands.activation.scale.bits * s
-                for s, block in enumerate(self._blocks(start, gemm.activation_scales.shape[1])))
-        return found
+    def _vector(self, gemm: Gemm, m: int, tile: Tile) -> dict[str, int]:
+        a, bits, word, scales = self._a, self._a.pair.activation.bits, 0, 0
+        scale = a.operands.activation.scale
+        for s, part in enumerate(tile):
+            for place, k in enumerate(part):
+                word |= int(gemm.activations[m, k]) << bits * (s * a.height * a.products + place)
+            if scale and part:
+                scales |= int(gemm.activation_scales[m, part.start // a.operands.block]) << scale.bits * s
+        return {"activations": word, **({"activation_scales": scales} if scale else {})}
 
-    def _weight_scales(self, gemm: Gemm, start: int, left: int) -> int:
+    def _weight_scales(self, gemm: Gemm, strip: Strip, tile: Tile) -> int:
         a, word = self._a, 0
-        for s, block in enumerate(self._blocks(start, gemm.weight_scales.shape[0])):
-            for n, code in enumerate(gemm.weight_scales[block, left:left + a.width]):
-                word |= int(code) << a.operands.weight.scale.bits * (s * a.width + n)
+        for s, part in enumerate(tile):
+            for place, n in enumerate(strip.columns):
+                if part:
+                    word |= (int(gemm.weight_scales[part.start // a.operands.block, n])
+                             << a.operands.weight.scale.bits * (s * a.width + place))
         return word
 
-    def _blocks(self, start: int, count: int) -> range:
-        first = start // self._a.operands.block
-        return range(first, min(first + self._a.segments, count))
+
+def _at(events: dict[int, dict[str, int]], cycle: int, **values: int) -> None:
+    events.setdefault(cycle, {}).update(values)

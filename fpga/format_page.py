@@ -6,6 +6,7 @@ from math import log10
 
 from rich.console import Console
 
+from weft.fpga import format_compared
 from weft.fpga.flow.tools import YOSYS
 from weft.fpga.formats import PERIOD, ROWS, Cost, costs
 from weft.gen.config import Config
@@ -154,7 +155,7 @@ def main() -> int:
         measured = costs(library, lambda step, done, total: console.print(f"{step} ({done + 1} of {total})"))
         return HEADER.format(facts=markdown(FACTS, facts()), figures=markdown(FIGURES, figures(measured)), rows=ROWS,
                              errors=markdown(ERRORS, data_rows(errors)), products=markdown(PRODUCTS, large),
-                             period=PERIOD // 1000, yosys=YOSYS.version)
+                             period=PERIOD // 1000, yosys=YOSYS.version) + format_compared.following(TABLE)
 
     return rewrite(TABLE, text, console)
 

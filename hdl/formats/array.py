@@ -21,6 +21,12 @@ class Arrangement(Tiling):
     window: Window = WINDOW
     dataflow: str = "weight_stationary"  # or "output_stationary"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dataflow not in (legal := ("weight_stationary",) if self.alignment else ("weight_stationary", "output_stationary")):
+            raise ValueError(f"Arrangement dataflow={self.dataflow!r}: must be {' or '.join(legal)}"
+                             f"{', sums that are aligned do not stay' if self.alignment else ''}")
+
     @property
     def stays(self) -> bool:
         """Sums stay in the elements."""

@@ -1,0 +1,111 @@
+"""`make formats`: what its products of matrices compared; rewrites that section of docs/formats.md."""
+
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+
+from weft.gen.errors import WeftError
+from weft.gen.formats.operand import OPERANDS
+from weft.sim.docs_page import ROOT, rewrite
+
+PAGE = ROOT / "docs" / "formats.md"
+RECORDS = ROOT / "build" / "formats"  # where the bench leaves a file for each array
+SIZES, DATAFLOWS = (4, 8, 16, 32), ("weight_stationary", "output_stationary")
+COLUMNS = ("operands", "packing", "differences", *(f"weights stay, {size}" if dataflow == DATAFLOWS[0] else f"sums stay, {size}"
+                                                   for dataflow in DATAFLOWS for size in SIZES))
+HEADING = "## What was compared"
+
+TEXT = HEADING + """
+
+Products of matrices on the RTL of `FormatUnit`, simulated by Verilator, against exact sums in Python integers that are rounded to fp32
+once: {results} results on {arrays} arrays, {differences} differences. `make formats` measures. Arrays of 4 x 4, 8 x 8, 16 x 16 and
+32 x 32 elements get the same matrices, of M x K x N {shapes}; every second one has infinities and numbers that are none, where there
+are such. Either weights stay in the array or sums do. Each product comes in {tilings} tilings: full tiles in random order, and lines,
+columns and K cut anywhere, the pieces in any order and, with several segments, beside each other. Scales are such that all terms fit the
+window of the accumulators, so that no flag may say otherwise. Below: results that were compared; nothing where an array was not
+simulated.
+
+{table}
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What one array has multiplied."""
+
+    operands: tuple[str, str]
+    rows: int
+    columns: int
+    packing: int
+    dataflow: str
+    shapes: tuple[tuple[int, ...], ...]
+    tilings: int
+    results: int
+    differences: int
+
+
+def load(folder: Path) -> list[Record]:
+    """Those of square arrays with one rounding to fp32 and the usual shapes: the ones that most arrays have had."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        known = json.loads(path.read_text())
+        names, rows, columns, packing, dataflow = known["arrangement"]
+        if rows == columns and known["target"] == "fp32":
+            found.append(Record(tuple(names), rows, columns, packing, dataflow, tuple(map(tuple, known["shapes"])), known["tilings"],
+                                known["results"], known["differences"]))
+    usual = [(each.shapes, each.tilings) for each in found]
+    return [each for each in found if usual.count((each.shapes, each.tilings)) == max(map(usual.count, usual))]
+
+
+def section(records: Iterable[Record]) -> str:
+    """The page's. Raises `WeftError` if there is nothing to say."""
+    records = list(records)
+    if not records:
+        raise WeftError(f"no records in {RECORDS.relative_to(ROOT)}", why="no product of matrices has been compared",
+                        fix="run `make formats`")
+    rows: dict[tuple[tuple[str, str], int], list[Record]] = {}
+    for each in records:
+        rows.setdefault((each.operands, each.packing), []).append(each)
+    lines = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1))]
+    order = list(OPERANDS)
+    for (operands, packing), own in sorted(rows.items(), key=lambda row: (
+            row[0][0][0] != row[0][0][1], *map(order.index, row[0][0]), row[0][1])):
+        cells = {(each.dataflow, each.rows): f"{each.results:,}" for each in own}
+        lines.append((operands[0] if operands[0] == operands[1] else " x ".join(operands), str(packing),
+                      str(sum(each.differences for each in own)),
+                      *(cells.get((dataflow, size), "") for dataflow in DATAFLOWS for size in SIZES)))
+    return TEXT.format(
+        results=f"{sum(each.results for each in records):,}", arrays=len(records), differences=sum(each.differences for each in records),
+        shapes=", ".join(" x ".join(map(str, shape)) for shape in records[0].shapes), tilings=records[0].tilings,
+        table="\n".join("| " + " | ".join(line) + " |" for line in lines))
+
+
+def kept(page: str) -> str:
+    """The section as it stands on a page, "" if it does not."""
+    found = re.search(rf"^{HEADING}\n.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    return found[0] if found else ""
+
+
+def following(page: Path) -> str:
+    """The section as it follows the rest of a page, which `make bench` writes anew."""
+    text = kept(page.read_text()) if page.is_file() else ""
+    return f"\n{text}" if text else ""
+
+
+def replaced(page: str, text: str) -> str:
+    """The page with this section in place of the one that it has, or at its end."""
+    before = kept(page)
+    return page.replace(before, text) if before else f"{page}\n{text}"
+
+
+def main() -> int:
+    return rewrite(PAGE, lambda: replaced(PAGE.read_text(), section(load(RECORDS))), Console(highlight=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

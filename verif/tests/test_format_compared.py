@@ -1,0 +1,30 @@
+"""What `make formats` writes into docs/formats.md, and what stands there."""
+
+import json
+
+import pytest
+
+from weft.fpga import format_compared
+from weft.gen.errors import WeftError
+
+USUAL = {"target": "fp32", "shapes": [[1, 1, 1], [5, 33, 7]], "tilings": 2, "results": 72, "differences": 0}
+
+
+def test_records_become_a_section(tmp_path):
+    for number, change in enumerate((
+            {"arrangement": [["int8", "int4"], 4, 4, 1, "weight_stationary"]},
+            {"arrangement": [["mxfp4", "mxfp4"], 16, 16, 4, "output_stationary"], "differences": 3},
+            {"arrangement": [["mxfp4", "mxfp4"], 8, 8, 4, "output_stationary"]},
+            {"arrangement": [["int8", "int8"], 4, 4, 1, "weight_stationary"], "tilings": 12, "results": 999},
+            {"arrangement": [["int8", "int8"], 4, 4, 1, "weight_stationary"], "target": "bf16"},
+            {"arrangement": [["nvfp4", "nvfp4"], 32, 2, 1, "weight_stationary"]})):
+        (tmp_path / f"{number}.json").write_text(json.dumps(USUAL | change))
+    text = format_compared.section(format_compared.load(tmp_path))
+    assert "216 results on 3 arrays, 3 differences" in text and "1 x 1 x 1, 5 x 33 x 7;" in text
+    assert text.index("| mxfp4 | 4 | 3 |  |  |  |  |  | 72 | 72 |  |") < text.index("| int8 x int4 | 1 | 0 | 72 |")
+    page = format_compared.replaced("# Page\n\n## One\n", text)
+    assert format_compared.kept(page) == text and format_compared.replaced(page + "## Two\n", "x\n") == "# Page\n\n## One\n\nx\n## Two\n"
+    (tmp_path / "page.md").write_text(page)
+    assert "# Page\n\n## One\n" + format_compared.following(tmp_path / "page.md") == page
+    with pytest.raises(WeftError, match="no records"):
+        format_compared.section([])

@@ -19,8 +19,11 @@ Header = Annotated[Path | None, typer.Option("--c", metavar="FILE", show_default
                                              help="Write program, constants and layouts as a C header for weft_driver.")]
 
 
+Dram = Annotated[bool, typer.Option("--dram", help="Print every byte to and from DRAM by what it is.")]
+
+
 def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: arguments.Rounding = "tflm", listing: Listing = None,
-            header: Header = None, host: arguments.Host = False, as_json: arguments.Json = False) -> None:
+            header: Header = None, dram: Dram = False, host: arguments.Host = False, as_json: arguments.Json = False) -> None:
     """Compile a network and print its layers.
 
     A network that --host cuts into several parts has a program, and files, for each of them."""
@@ -51,6 +54,8 @@ def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: ar
         emit({**summary, "layers": [layer for layer in layers if "tile" in layer], **({"host": on_host} if host else {})})
         return
     _print(summary, layers, loaded.macs_per_cycle)
+    if dram:
+        _print_dram(summary["dram"])
 
 
 def _summary(split: "SplitNetwork", networks: "list[CompiledNetwork]", config: str) -> dict[str, Any]:
@@ -61,7 +66,34 @@ def _summary(split: "SplitNetwork", networks: "list[CompiledNetwork]", config: s
         "constant_bytes": sum(len(network.constants) for network in networks),
         "window_bytes": [sum(sizes) for sizes in zip(*(network.window_bytes for network in networks), strict=True)],
         "estimated_cycles": sum(layer.estimated_cycles for network in networks for layer in network.layers),
-        "spilled": [name for network in networks for name in network.spilled], "notes": list(split.notes)}
+        "spilled": [name for network in networks for name in network.spilled], "notes": list(split.notes),
+        "dram": _dram(networks)}
+
+
+def _dram(networks: "list[CompiledNetwork]") -> list[dict[str, Any]]:
+    """Every byte to and from DRAM, of all parts together."""
+    from weft.gen.compiler.dram_account import account  # noqa: PLC0415
+
+    total: dict[tuple[str, str], int] = {}
+    for network in networks:
+        for what, way, count in account(network):
+            total[what, way] = total.get((what, way), 0) + count
+    return [{"what": what, "way": way, "bytes": count} for (what, way), count in total.items()]
+
+
+def _print_dram(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table  # noqa: PLC0415
+
+    total = sum(row["bytes"] for row in rows)
+    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=True)
+    table.add_column("DRAM traffic", footer="all")
+    table.add_column("")
+    table.add_column("bytes", footer=f"{total:,}", justify="right")
+    table.add_column("share", justify="right")
+    for row in rows:
+        table.add_row(row["what"], row["way"], f"{row['bytes']:,}", f"{row['bytes'] / total:.1%}")
+    tables().print()
+    tables().print(table)
 
 
 def _layers(split: "SplitNetwork", networks: "list[CompiledNetwork]") -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from weft.gen import isa
 from weft.gen.compiler.constant_channels import without_constant_channels
-from weft.gen.compiler.constants import Image
+from weft.gen.compiler.constants import FILLING, WEIGHTS, Image
 from weft.gen.compiler.dataflow import stationary_sums
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.estimate import estimate
@@ -382,12 +382,19 @@ class Compilation:
         tensors = {name: placed for name, placed in zip(self.graph.outputs, self.outputs, strict=True)} | stored
         return CompiledNetwork(
             config=config, graph=self.whole, kept=self.kept, program=program, constants=constants,
+            constant_kinds=self._kinds(),
             window_bytes=(program_bytes(len(program), config) + len(constants), placed_input.lines * size,
                           sum(placed.lines for placed in self.outputs) * size, self._dump_line * size),
             layers=self._layers(estimate(instructions, program, config)),
             layer_of_pc=[emitted.layer for emitted in instructions], input=placed_input, outputs=self.outputs, tensors=tensors,
             memory_map=[(item.start, item.end, item.name, item.line, item.lines) for item in self.plan.buffers],
             ring=(ring.first, ring.lines), spilled=[name for name in self.plan.spilled if name not in self.plan.passing])
+
+    def _kinds(self) -> dict[str, int]:
+        """Bytes of constants by kind; of weight tiles, what are the network's weights and what fills the tiles."""
+        stored = self.image.kinds[WEIGHTS]
+        useful = min(stored, sum(node.weights.size for node in self.graph.nodes if isinstance(node, Conv)))
+        return {**self.image.kinds, WEIGHTS: useful, FILLING: stored - useful}
 
     def _layers(self, cycles: list[int]) -> list[Layer]:
         layers = []

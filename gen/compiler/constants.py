@@ -1,8 +1,9 @@
 """Constants in DRAM: weight tiles and parameter sets in the order in which the machine reads them."""
 
+import collections
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from weft.gen.compiler.layout import lines_for
 from weft.gen.graph import Scale
 from weft.gen.isa import Destination, Rounding, Source
 
+WEIGHTS, FILLING, TABLES = "weights", "filling of weight tiles", "tables"
+PARAMETERS = {Destination.PARAMETER_PRE: "biases", Destination.PARAMETER_MULTIPLIER: "multipliers", Destination.PARAMETER_SHIFT: "shifts"}
 FIELDS = (Destination.PARAMETER_PRE, Destination.PARAMETER_MULTIPLIER, Destination.PARAMETER_SHIFT)
 
 
@@ -20,9 +23,11 @@ class Image:
         self.line_bytes = line_bytes
         self._parts: list[bytes] = []
         self.lines = 0
+        self.kinds: collections.Counter[str] = collections.Counter()  # bytes, without what fills the last line of a block
 
-    def add(self, data: bytes) -> "Block":
-        """Append, padded to whole lines."""
+    def add(self, data: bytes, kinds: Mapping[str, int]) -> "Block":
+        """Append, padded to whole lines. `kinds`: bytes of each kind of constant in it."""
+        self.kinds.update(kinds)
         count = lines_for(len(data), self.line_bytes)
         self._parts.append(data.ljust(count * self.line_bytes, b"\0"))
         block = Block(self.lines, count)
@@ -108,6 +113,10 @@ class ParameterSets:
     def data(self) -> bytes:
         """Set by set the planes of each field."""
         return np.concatenate([_planes(self.values[field.kind], field.planes) for field in self.fields], axis=1).tobytes()
+
+    def kinds(self, count: int, lanes: int) -> dict[str, int]:
+        """Bytes of each field in `count` sets."""
+        return {PARAMETERS[field.kind]: count * field.planes * lanes for field in self.fields}
 
     @staticmethod
     def joined(parts: Sequence["ParameterSets"]) -> "ParameterSets":

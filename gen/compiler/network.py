@@ -67,7 +67,8 @@ class CompiledNetwork:
 
     Windows: 0 program and constants (read), 1 input (read), 2 outputs (write), 3 spilled and dumped tensors (both).
     `layer_of_pc[pc]` is the layer that an instruction works for, -1 for none. `tensors` are those that can be read back after a
-    run: outputs, and with dump=True all that a node produces. `kept`: what is stored of tensors with constant channels. `memory_map`:
+    run: outputs, and with dump=True all that a node produces. `kept`: what is stored of tensors with constant channels.
+    `constant_kinds`: bytes of each kind of constant. `memory_map`:
     (first layer, last layer, tensor, first line, lines).
     """
 
@@ -76,6 +77,7 @@ class CompiledNetwork:
     kept: dict[str, Kept]
     program: list[int]
     constants: bytes
+    constant_kinds: dict[str, int]
     window_bytes: tuple[int, int, int, int]
     layers: list[Layer]
     layer_of_pc: list[int]

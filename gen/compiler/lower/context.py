@@ -1,6 +1,7 @@
 """What every lowering gets: the emitter, the constant image, and one band of a node's operands."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -39,11 +40,16 @@ class Context:
     def lanes(self) -> int:
         return self.emitter.lanes
 
-    def block(self, data: bytes) -> Block:
-        """Constants in DRAM; equal ones (a layer processed in several bands) are stored once."""
+    def block(self, data: bytes, kinds: Mapping[str, int] | str) -> Block:
+        """Constants in DRAM; equal ones (a layer processed in several bands) are stored once. `kinds`: as `Image.add`, or the only one."""
         if data not in self._shared:
-            self._shared[data] = self.image.add(data)
+            self._shared[data] = self.image.add(data, {kinds: len(data)} if isinstance(kinds, str) else kinds)
         return self._shared[data]
+
+    def sets(self, sets: ParameterSets, first: int, last: int) -> Block:
+        """Parameter sets first .. last - 1 in DRAM."""
+        size, last = sets.lines * self.lanes, min(last, sets.count)
+        return self.block(sets.data[first * size:last * size], sets.kinds(last - first, self.lanes))
 
 
 def is_scalar(scale: Scale) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import ParameterSets, parameter_sets, split_weights, weight_tiles
+from weft.gen.compiler.constants import WEIGHTS, ParameterSets, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.columns import merged, pixels_together
@@ -146,8 +146,18 @@ class ConvLowering:
         self.start = first_channels(node, self.lanes)
         self.stationary = context.stationary
         self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config,
-                              parts_of(band.alone), blocks=self.stationary and band.packed is None)
+                              1 if self.in_blocks else parts_of(band.alone), blocks=self.stationary and band.packed is None)
         self.place = Place()  # of the first group's parameter set
+
+    @property
+    def weight_lines(self) -> int:
+        """Of a group of outputs."""
+        return sum(piece.folds for piece in self.pieces) * self.lanes
+
+    @property
+    def in_blocks(self) -> bool:
+        """Whether these come in several blocks, which every tile fetches again: tiles are as large as they can be then."""
+        return self.weight_lines > self.limit
 
     def steps(self) -> Iterator[Step]:
         source: Tensor = self.band.inputs[0].tensor
@@ -162,32 +172,30 @@ class ConvLowering:
                 yield step
             yield from self._weights(range(self.groups))
             return
-        size = sets.lines * self.lanes
         most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // sets.lines))
         for first in range(0, self.groups, most):
             groups = range(first, min(first + most, self.groups))
-            yield Step(partial(self._parameters, groups, sets),
-                       [self.context.block(sets.data[groups.start * size:groups.stop * size])])
+            yield Step(partial(self._parameters, groups, sets), [self.context.sets(sets, groups.start, groups.stop)])
             yield from self._weights(groups)
 
     def _parameters(self, groups: range, sets: ParameterSets, placed: list[int]) -> None:
         self.place.first = self.emitter.load_parameters(placed[0], len(groups), sets) - groups.start
 
     def _weights(self, groups: range) -> Iterator[Step]:
-        lines = sum(piece.folds for piece in self.pieces) * self.lanes
-        if lines <= self.limit:
+        lines = self.weight_lines
+        if not self.in_blocks:
             # Few folds: several output groups share a block, so that a DMA transfer is worth its latency.
             together = max(1, min(TRANSFER // lines, len(groups)))
             for start in range(groups.start, groups.stop, together):
                 some = range(start, min(start + together, groups.stop))
                 data = b"".join(piece.data(group) for group in some for piece in self.pieces)
-                yield Step(partial(self._groups, some, lines), [self.context.block(data)])
+                yield Step(partial(self._groups, some, lines), [self.context.block(data, WEIGHTS)])
             return
         for group in groups:
             for tile in self.tiles:
                 slot: list[int] = []
                 for index, piece in enumerate(self.pieces):
-                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data(group))])
+                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data(group), WEIGHTS)])
 
     def _groups(self, groups: range, lines: int, placed: list[int]) -> None:
         """All tiles of some output groups whose weights, `lines` each, lie one after the other."""

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import parameter_sets
+from weft.gen.compiler.constants import TABLES, parameter_sets
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import TABLE, Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import Layout
@@ -188,16 +188,15 @@ def lower_prelu(context: Context, node: Prelu, band: Band) -> Iterator[Step]:
             emitter.vector(counts, high, sweep.destination(band.output), b=low, scale=stage(node.positive), lanes=sweep.lanes,
                            post=PostStage(node.zero_point, -128, 127, Alu.ADD))
 
-    size = sets.lines * lanes
     for group in range(-(-channels // lanes)):
-        yield Step(partial(emit, group), [context.block(sets.data[group * size:(group + 1) * size])])
+        yield Step(partial(emit, group), [context.sets(sets, group, group + 1)])
 
 
 def lower_table(context: Context, node: Table, band: Band) -> Iterator[Step]:
     """Load the table, then one pass."""
     emitter = context.emitter
     # The hardware's index is the operand's byte, so entry 0 comes first.
-    block = context.block(np.roll(node.values, 128).tobytes())
+    block = context.block(np.roll(node.values, 128).tobytes(), TABLES)
 
     def load(placed: list[int]) -> None:
         source = Operand(Source.SPLAT_INT8, placed[0] * emitter.line_bytes, (1,), Region("scratchpad", placed[0], block.lines))
@@ -250,5 +249,4 @@ def lower_rescale(context: Context, node: Rescale, band: Band) -> Iterator[Step]
             emit(sweep, sets)
 
     for group in range(-(-channels // lanes)):
-        blocks = [context.block(item.data[group * size:(group + 1) * size]) for item in data if item for size in (item.lines * lanes,)]
-        yield Step(partial(emit_group, group), blocks)
+        yield Step(partial(emit_group, group), [context.sets(item, group, group + 1) for item in data if item])

@@ -62,7 +62,8 @@ class ResidentSets:
     def finish(self, image: Image) -> None:
         """After the last layer: the constants of each step are known now."""
         for batch in self._batches:
-            batch.step.blocks.append(image.add(ParameterSets.joined([sets for _, sets in batch.parts]).data))
+            joined = ParameterSets.joined([sets for _, sets in batch.parts])
+            batch.step.blocks.append(image.add(joined.data, joined.kinds(joined.count, image.line_bytes)))
 
     def _load(self, index: int, placed: list[int]) -> None:
         parts = self._batches[index].parts

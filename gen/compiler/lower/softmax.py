@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import Block
+from weft.gen.compiler.constants import TABLES, Block
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import NOTHING, TABLE, THROUGH, UNCHANGED, Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, byte_destination, byte_source
@@ -39,7 +39,7 @@ class SoftmaxLowering:
         # Entries 1 .. 255 belong to differences -255 .. -1 and do not fall: the zeros among them come first, and need no constants.
         self.first = 1 + int((node.exponentials[1:] == 0).sum())
         table = np.roll(node.exponentials, -self.first)[:ENTRIES + 1 - self.first]
-        self.table: Block = context.block(np.ascontiguousarray(table.astype("<i4")).tobytes())
+        self.table: Block = context.block(np.ascontiguousarray(table.astype("<i4")).tobytes(), TABLES)
         self.slot = 0
 
     def _line(self, name: str) -> int:

@@ -23,12 +23,12 @@ HEADING = "## What was compared"
 TEXT = HEADING + """
 
 Products of matrices on the RTL of `FormatUnit`, simulated by Verilator, against exact sums in Python integers that are rounded to fp32
-once: {results} results on {arrays} arrays, {differences} differences. `make formats` measures. Arrays of 4 x 4, 8 x 8, 16 x 16 and
-32 x 32 elements get the same matrices, of M x K x N {shapes}; every second one has infinities and numbers that are none, where there
-are such. Either weights stay in the array or sums do. Each product comes in {tilings} tilings: full tiles in random order, and lines,
-columns and K cut anywhere, the pieces in any order and, with several segments, beside each other. Scales are such that all terms fit the
-window of the accumulators, so that no flag may say otherwise. Below: results that were compared; nothing where an array was not
-simulated.
+once: {results} results on {arrays} arrays, {differences} differences. `make formats` measures, hours for all of them. Arrays of 4, 8, 16
+or 32 rows and columns get the same matrices, of M x K x N {shapes}; every second one has infinities and numbers that are none, where
+there are such. Either weights stay in the array or sums do. Each product comes in {tilings} tilings: full tiles in random order, and lines,
+columns and K cut anywhere, the pieces in any order and, with several segments, beside each other. Operands are such that all terms of
+finite ones fit the window of the accumulators; where all are finite, its flags must say so. Below: results that were compared. Where
+nothing stands, and in formats without a line, nothing was simulated.
 
 {table}
 """

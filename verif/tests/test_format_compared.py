@@ -5,6 +5,7 @@ import json
 import pytest
 
 from weft.fpga import format_compared
+from weft.fpga.format_compared import COLUMNS, PAGE
 from weft.gen.errors import WeftError
 
 USUAL = {"target": "fp32", "shapes": [[1, 1, 1], [5, 33, 7]], "tilings": 2, "results": 72, "differences": 0}
@@ -28,3 +29,13 @@ def test_records_become_a_section(tmp_path):
     assert "# Page\n\n## One\n" + format_compared.following(tmp_path / "page.md") == page
     with pytest.raises(WeftError, match="no records"):
         format_compared.section([])
+
+
+def test_page_has_no_difference_and_adds_up():
+    text = format_compared.kept(PAGE.read_text())
+    lines = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines() if line.startswith("| ")]
+    assert tuple(lines[0]) == COLUMNS
+    rows = [dict(zip(COLUMNS, line, strict=True)) for line in lines[2:]]
+    assert rows and all(row["differences"] == "0" for row in rows)
+    counts = [int(row[column].replace(",", "")) for row in rows for column in COLUMNS[3:] if row[column]]
+    assert f"{sum(counts):,} results on {len(counts)} arrays, 0 differences" in text.replace("\n", " ")

@@ -10,7 +10,7 @@ from weft.gen.graph import Tensor
 
 class Bands:
     """`buffers` and the `lines` that they take. `layouts[step, tensor]`: for each band the name of its buffer and the rows that it then
-    holds. `made`, `handed`, `passing` and `in_parts` are those of the plan."""
+    holds. `made`, `handed`, `passing`, `in_parts` and `in_place` are those of the plan."""
 
     def __init__(self) -> None:
         self.buffers: list[Buffer] = []
@@ -20,6 +20,7 @@ class Bands:
         self.handed: set[int] = set()
         self.passing: set[str] = set()
         self.in_parts: set[int] = set()
+        self.in_place: set[int] = set()
 
     def reserve(self, *buffers: Buffer) -> None:
         self.buffers += buffers
@@ -34,6 +35,11 @@ class Bands:
         self.layouts[key] = [(names[index % copies], dataclasses.replace(whole, first_row=first, rows=last - first + 1))
                              for index, (first, last) in enumerate(held)]
 
+    def share(self, tensor: Tensor, keys: tuple[tuple[int, str], ...], other: tuple[int, str]) -> None:
+        """Let an operand have the lines of another of the same shape."""
+        held = [(name, dataclasses.replace(layout, tensor=tensor)) for name, layout in self.layouts[other]]
+        self.layouts |= dict.fromkeys(keys, held)
+
     def add(self, other: "Bands | None") -> None:
         """Take in copies of another chain's buffers."""
         if other is None:
@@ -44,3 +50,4 @@ class Bands:
         self.handed |= other.handed
         self.passing |= other.passing
         self.in_parts |= other.in_parts
+        self.in_place |= other.in_place

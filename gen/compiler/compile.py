@@ -5,6 +5,7 @@ import dataclasses
 from collections import deque
 from collections.abc import Hashable, Iterable, Iterator
 from functools import partial
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from weft.gen.compiler.lower.convolution import Epilogue, Tile
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.lower.pooling import lower_part_of_mean
 from weft.gen.compiler.lower.resident import ResidentSets, fits
-from weft.gen.compiler.memory import ConstantRing, ring_start
+from weft.gen.compiler.memory import ConstantRing, free_from, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
 from weft.gen.compiler.plan import INPUT_WINDOW, OUTPUT_WINDOW, SPILL_WINDOW, Plan, Planner, fusible
 from weft.gen.compiler.plan_search import Search
@@ -54,6 +55,7 @@ class Compilation:
 
     def __init__(self, graph: Graph, config: Config, dump: bool) -> None:
         self.whole, self.config, self.dump = graph, config, dump
+        self.overlaps = config.machine.organisation != "sequential"  # units work at the same time
         self.graph, self.kept = without_constant_channels(graph, config.lanes)
         self.simple: Simplified = simplify(self.graph)
         self.stationary: frozenset[int] = frozenset()  # layers whose sums stay in the array
@@ -76,12 +78,12 @@ class Compilation:
         Blocks are smaller only where that saves time."""
         lines = self.config.scratchpad_lines
         rooms = [(lines // part, _ring_lines(lines // part)) for part in BLOCK_PARTS]
-        searches = [(room, Search(Planner(self.config, self.graph, self.simple, room[1]))) for room in rooms]
+        searches = [(room, Search(self._planner(room[1]))) for room in rooms]
         if any(search.plan.made for _, search in searches):  # more room for constants, so that those of a chain may stay
             rooms = [(lines // BLOCK_PARTS[-1], lines * share // 16) for share in RING_SHARES]
             for room in rooms:
                 with contextlib.suppress(WeftError):  # too little is left for activations
-                    searches.append((room, Search(Planner(self.config, self.graph, self.simple, room[1]))))
+                    searches.append((room, Search(self._planner(room[1]))))
         for _, search in searches:
             search.round()
         (limit, _), best = min(searches, key=lambda item: (item[1].cost, -item[0][0]))
@@ -89,6 +91,9 @@ class Compilation:
             if not best.round():
                 break
         return limit, best.finish()
+
+    def _planner(self, ring: int) -> Planner:
+        return Planner(self.config, self.graph, self.simple, ring, keep=self.dump)
 
     def _place_outputs(self) -> list[Placed]:
         placed, line = [], 0
@@ -129,21 +134,30 @@ class Compilation:
             for index in written:
                 if self.simple.nodes[index].output in self.plan.resident:
                     steps.append(LayerStep(chain.start, Step(partial(self._fill_padding, self.simple.nodes[index].output))))
-                elif index + 1 in self.plan.handed:
+                elif index + 1 in self.plan.handed and index not in self.plan.in_place:
                     steps.append(LayerStep(chain.start, Step(partial(self._fill_sides, index))))
             self.context.cold = chain.start == 0
             count = len(self._bands(chain.start, self.simple.nodes[chain.start]))
             # A stage works on what the stage before did in the round before, so nobody waits for the end of a band.
             # With one buffer for what is handed on, the last stage comes first: it reads what the others are about to replace.
-            order = list(enumerate(stages))[::-1 if chain.start in self.plan.single else 1]
+            # With two, those come first that have nothing for the array: it would wait for what follows them in the vector unit's queue.
+            order = list(enumerate(stages))
+            if chain.start in self.plan.single:
+                order.reverse()
+            elif self.overlaps:
+                order.sort(key=lambda item: isinstance(self.simple.nodes[item[1]], Conv))
+            rounds: list[list[LayerStep]] = []
             for turn in range(count + len(stages) - 1):
                 active = [(turn - place, index) for place, index in order if 0 <= turn - place < count]
                 parts = [list(self._band_steps(index, number, chain.start if count > 1 else -1)) for number, index in active]
-                if len(parts) > 2 and order[0][0] and active[-1][1] == chain.start:
+                if len(parts) > 2 and chain.start in self.plan.single and active[-1][1] == chain.start:
                     ahead = [item for item in parts[-1] if item.step.ahead]
                     parts[0] += ahead
                     parts[-1] = [item for item in parts[-1] if not item.step.ahead]
-                steps += [item for part in parts for item in part]
+                rounds.append([item for part in parts for item in part])
+            if self.overlaps and chain.start not in self.plan.single:
+                _ask_early(rounds)
+            steps += [item for own in rounds for item in own]
             steps += [LayerStep(index, Step(partial(self._leave_layer, self.simple.nodes[index].output))) for index in chain]
         return self._hoist(steps)
 
@@ -159,7 +173,7 @@ class Compilation:
         if band.last < band.first and not in_parts:
             return
         for step in own:
-            yield LayerStep(step, Step(partial(self._enter_band, step, number), ahead=band.packed is not None), chain)
+            yield LayerStep(step, Step(partial(self._enter_band, step, number), ahead=band.packed is not None, rows=True), chain)
         if in_parts and isinstance(node, AveragePool):
             work: Iterable[Step] = [lower_part_of_mean(self.context, node, band, number)]
         elif len(own) > 1 and isinstance(node, Conv):
@@ -255,6 +269,8 @@ class Compilation:
         """Put into the band of a spilled output what is not computed now: padding, and rows from the band before that are needed again."""
         node = self.simple.nodes[step]
         band = self._bands(step, node)[number]
+        if step in self.plan.in_place:
+            return
         if step + 1 in self.plan.handed:
             if number:
                 self._keep(self._bands(step, node)[number - 1].output, band.output, band.first - 1)
@@ -349,7 +365,10 @@ class Compilation:
                 pending.append(len(builder.instructions) - 1)
 
         builder, started = self.emitter.builder, False
+        first_layer = list(accumulate((item.layer for item in reversed(steps)), min))[::-1]  # of what is still to come
         for index, item in enumerate(steps):
+            if self.overlaps:
+                ring.grow(free_from(self.plan.buffers, first_layer[index], self.config))
             # The first layer's parameters and weights come before the input and what else it needs, everything else after that.
             started = started or (index > 0 and bool(item.step.blocks))
             fetch(index if item.step.blocks else index - 1, FETCH_AHEAD if started else 2)
@@ -435,6 +454,21 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False, dataflo
     elif (dataflow or offered) == "output_stationary":
         compilation.stationary = compilation.all_layers
     return compilation.emit()
+
+
+def _ask_early(rounds: list[list[LayerStep]]) -> None:
+    """Ask for the rows of each band in the middle of the round before, whose other buffer is free by then. Loads are served in order: asked
+    for later, rows would come behind weights for the same band that wait until there is room for them. Windows that the first stage packs
+    are copied while the array works on its last weights in the round before."""
+    for before, own in pairwise(rounds):
+        asked, packs = [item for item in own if item.step.rows], [item for item in own if item.step.ahead and not item.step.rows]
+        own[:] = [item for item in own if not (item.step.rows or item.step.ahead)]
+        places = [index for index, item in enumerate(before) if item.step.blocks]
+        first = [index for index in places if packs and before[index].layer == packs[0].layer]
+        place = first[-1] if first else len(before)
+        before[place:place] = packs
+        middle = min(place, places[len(places) // 2]) if places else len(before) - len(packs)
+        before[middle:middle] = asked
 
 
 def _ring_lines(block_limit: int) -> int:

@@ -52,6 +52,12 @@ def place(buffers: list[Buffer], limit: int, order: Callable[[Buffer], tuple[int
     return max((buffer.line + buffer.lines for buffer in buffers), default=0)
 
 
+def free_from(buffers: list[Buffer], step: int, config: Config) -> int:
+    """First line of the banks that no buffer touches from `step` on."""
+    height = max((buffer.line + buffer.lines for buffer in buffers if buffer.end >= step), default=0)
+    return -(-height // config.bank_lines) * config.bank_lines
+
+
 def ring_start(height: int, needed: int, config: Config) -> int:
     """First line of the space for constants above `height` lines of activations: in a bank of its own if `needed` lines are left
     there, because the matrix unit reads weights and activations in the same cycle."""
@@ -87,6 +93,11 @@ class ConstantRing:
         self._live.append((start, lines))
         self._next = start + lines
         return start
+
+    def grow(self, first: int) -> None:
+        """Lines from `first` on are free from now on, too."""
+        if first < self.first:
+            self.first, self.lines = first, self.lines + self.first - first
 
     def release(self) -> None:
         """The oldest run is no longer needed by any instruction that is still to come."""

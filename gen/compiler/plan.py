@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
@@ -51,7 +52,7 @@ class Plan:
     `passing` have no other reader: they never go to DRAM, although they have a place there. Operands of chains that begin with a step of
     `single` have one buffer. `packed[step]`: first lines for kernel
     windows that the step packs, for one band after the other. Steps of `in_parts` are means whose input comes in bands; only the last of
-    these has an output row."""
+    these has an output row. Results of steps of `in_place` lie where the addition after them puts its own."""
 
     resident: dict[str, Layout]
     spilled: dict[str, tuple[int, int]]
@@ -62,6 +63,7 @@ class Plan:
     passing: set[str]
     packed: dict[int, list[int]]
     in_parts: set[int]
+    in_place: set[int]
     single: frozenset[int]
     buffers: list[Buffer]
     height: int
@@ -69,14 +71,17 @@ class Plan:
 
 
 class Planner:
-    """Plans one network for one configuration; `ring` lines are kept free for constants."""
+    """Plans one network for one configuration; `ring` lines are kept free for constants. With `keep` every result lies somewhere until its
+    step is done, even if nobody else needs it."""
 
-    def __init__(self, config: Config, graph: Graph, simple: Simplified, ring: int) -> None:
-        self.config, self.graph, self.simple = config, graph, simple
+    def __init__(self, config: Config, graph: Graph, simple: Simplified, ring: int, *, keep: bool = False) -> None:
+        self.config, self.graph, self.simple, self.keep = config, graph, simple, keep
+        self.overlaps = config.machine.organisation != "sequential"
         self.limit = config.scratchpad_lines - ring - 1
         self.born = {simple.root[graph.input]: 0}
         self.dies = {simple.root[graph.input]: 0}
         self.halo: dict[str, Halo] = {}
+        self.read_long: Counter[str] = Counter()  # a measure of how long the matrix unit reads a tensor together with weights
         self.choice = Choice()
         self._known: dict[tuple[object, ...], list[Bands]] = {}
         for step, node in enumerate(simple.nodes):
@@ -87,6 +92,8 @@ class Planner:
                 if isinstance(node, Conv):
                     halo = conv_halo(node, simple.tensors[name], simple.tensors[node.output])  # as the node sees its input
                     self.halo[root] = self.halo.get(root, Halo()).union(halo)
+                    if node.groups == 1:
+                        self.read_long[root] += int(node.weights[0].size) * math.prod(simple.tensors[node.output].shape)
             if fusible(simple, step - 1):
                 self.born[node.output] = step - 1
 
@@ -182,15 +189,10 @@ class Planner:
         step = chain[-1]
         return step - 1 if step - 1 > chain.start and isinstance(self.simple.nodes[step], Add) else step
 
-    def _matmul_cycles(self, name: str) -> int:
-        """A measure of how long the matrix unit reads tensor `name` together with weights."""
-        return sum(int(node.weights[0].size) * math.prod(self.simple.tensors[node.output].shape) for node in self.simple.nodes
-                   if isinstance(node, Conv) and node.groups == 1 and self.simple.root[node.inputs[0]] == name)
-
     def _place(self, buffers: list[Buffer]) -> int | None:
         """Give every buffer its lines. What is read together with weights comes first and so lies lowest, far from the bank with weights,
         if everything fits that way too."""
-        long = {buffer.name: self._matmul_cycles(buffer.name.partition("#")[0]) for buffer in buffers}
+        long = {buffer.name: self.read_long[buffer.name.partition("#")[0]] for buffer in buffers}
         height = place(buffers, self.limit, lambda buffer: (-long[buffer.name], -buffer.lines, buffer.start))
         return height if height is not None else place(buffers, self.limit)
 
@@ -253,9 +255,12 @@ class Planner:
                 side = self.halo.get(name, Halo())
                 if step > chain.start and name == self.simple.nodes[step - 1].output:
                     held = held_between(self.simple, step, made)
-                    # What an addition takes from its convolution is read by the unit that wrote it.
-                    result.hold(*self._sized(name), (step, name), held, side, 1 if isinstance(node, Add) else copies, chain)
-                    result.layouts[step - 1, name] = result.layouts[step, name]
+                    if isinstance(node, Add) and node.output in spilled and self.overlaps and not self.keep:
+                        result.in_place.add(step - 1)
+                    else:
+                        # What an addition takes from its convolution is read by the unit that wrote it.
+                        result.hold(*self._sized(name), (step, name), held, side, 1 if isinstance(node, Add) else copies, chain)
+                        result.layouts[step - 1, name] = result.layouts[step, name]
                     result.handed.add(step)
                     if self.dies[name] == step:
                         result.passing.add(name)
@@ -266,6 +271,9 @@ class Planner:
                 result.hold(*self._sized(node.output), (step, node.output), made[step], Halo(), copies, chain)
             if lines := self._packed_lines(step, made[step]):
                 result.reserve(*(Buffer(f"{PACKED}#{step}.{index}", lines, chain.start, chain.stop - 1) for index in range(copies)))
+        for step in result.in_place:
+            name = self.simple.nodes[step].output
+            result.share(self.simple.tensors[name], ((step, name), (step + 1, name)), (step + 1, self.simple.nodes[step + 1].output))
         return result
 
     def _sized(self, name: str) -> tuple[Tensor, int]:
@@ -306,5 +314,5 @@ class Planner:
             homes[name] = (SPILL_WINDOW, next_line)
             tensor = self.simple.tensors[name]
             next_line += tensor.shape[0] * Layout(tensor, self.config.line_bytes, aligned=True).data_lines
-        return Plan(placed, homes, chains, bands.made, placed_bands, bands.handed, bands.passing, packed, bands.in_parts,
+        return Plan(placed, homes, chains, bands.made, placed_bands, bands.handed, bands.passing, packed, bands.in_parts, bands.in_place,
                     self.choice.single, everything, height, next_line)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import pairwise
 
 from weft.gen.compiler.plan import Choice, Plan, Planner
 from weft.gen.compiler.plan_cost import array_bound, cycles
@@ -55,11 +56,13 @@ class Search:
         found = self._cost(trial)
         same = at_least_equal and list(trial.spilled) == list(self.plan.spilled) and trial.chains == self.plan.chains
         if found < self.cost or same:
+            if self.planner.overlaps:  # chains may end elsewhere than where they were cut: say so, so that a change can join them
+                choice.separate |= {chain.start for chain in trial.chains if chain.start}
             self.plan, self.choice, self.cost = trial, choice, found
 
 
 def _changes(planner: Planner, plan: Plan, kept: Choice) -> Iterator[Change]:
-    """Cuts of chains that are slow, one buffer instead of two, packed windows, and fewer cuts."""
+    """Cuts of chains that are slow, one buffer instead of two, packed windows, and fewer cuts, with room made by one buffer or without."""
     for chain in plan.chains:
         if array_bound(planner.config, planner.simple, plan, chain):
             continue
@@ -71,5 +74,8 @@ def _changes(planner: Planner, plan: Plan, kept: Choice) -> Iterator[Change]:
     yield Change(pack=True)
     for step in sorted(kept.single):
         yield Change(turn=frozenset({step}))
-    for step in sorted(kept.separate):
-        yield Change(join=frozenset({step}))
+    for before, chain in pairwise(plan.chains):
+        if planner.simple.nodes[before[-1]].output in plan.spilled:
+            yield Change(join=frozenset({chain.start}))
+            if before.start not in kept.single and planner.overlaps:
+                yield Change(join=frozenset({chain.start}), turn=frozenset({before.start}))

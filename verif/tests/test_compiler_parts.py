@@ -84,8 +84,11 @@ class TestMemory:
 
     @pytest.mark.parametrize("seed", range(20))
     def test_ring_never_overlaps_live_runs(self, seed: int) -> None:
-        rng, ring, live = np.random.default_rng(seed), ConstantRing(100, 64), []
-        for _ in range(500):
+        rng, ring, live, first = np.random.default_rng(seed), ConstantRing(100, 64), [], 100
+        for turn in range(500):
+            if turn % 50 == 49:
+                first -= int(rng.integers(0, 20))
+                ring.grow(first)
             size = int(rng.integers(1, 33))
             line = ring.allocate(size)
             if line is None:
@@ -93,9 +96,17 @@ class TestMemory:
                 live.pop(0)
                 ring.release()
                 continue
-            assert line >= 100 and line + size <= 164
+            assert line >= first and line + size <= 164
             assert all(line + size <= other or other + length <= line for other, length in live)
             live.append((line, size))
+
+    def test_ring_grows_into_what_is_free(self) -> None:
+        ring = ConstantRing(100, 64)
+        with pytest.raises(WeftError):
+            ring.allocate(80)
+        ring.grow(80)
+        ring.grow(120)  # it never shrinks
+        assert (ring.first, ring.lines, ring.allocate(80)) == (80, 84, 80)
 
     def test_ring_refuses_what_can_never_fit(self) -> None:
         with pytest.raises(WeftError, match="65 lines"):

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from weft.gen.compiler.compile import Compilation
+from weft.gen.compiler.compile import Compilation, compile_network
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.lasting import Uses
-from weft.gen.compiler.plan import Planner
+from weft.gen.compiler.plan import OUTPUT_WINDOW, Planner
 from weft.gen.graph import Conv, MaxPool
 from weft.verif.random_networks import RandomNetwork
-from weft.verif.tests.test_compiler_networks import check, configuration
+from weft.verif.tests.test_compiler_networks import check, configuration, run
 
 
 class Pattern(RandomNetwork):
@@ -85,7 +85,12 @@ def always(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> N
 @pytest.mark.parametrize(("config", "pattern"), CASES, ids=[f"{config.name}-{config.scratchpad.kib}-{number}" for config, number in CASES])
 def test_pattern(config, pattern):
     made = network(pattern)
-    check(made.graph, made.sample(), config)
+    held = made.sample()
+    whole = check(made.graph, held, config)
+    without = compile_network(made.graph, config)  # sums then take the place of what they are made of
+    expected = whole.unpack_outputs(run(whole, held)[OUTPUT_WINDOW])
+    for name, got, want in zip(made.graph.outputs, without.unpack_outputs(run(without, held)[OUTPUT_WINDOW]), expected, strict=True):
+        np.testing.assert_array_equal(got, want, err_msg=name)
 
 
 def test_turns_are_taken():
@@ -102,10 +107,11 @@ def test_turns_are_taken():
                 held = plan.bands[step, nodes[step - 1].output]
                 seen["kept"] += held[1].first_row <= plan.made[step - 1][0][1]
                 seen[type(nodes[step]).__name__] += 1
+            seen["in place"] += len(plan.in_place & set(chain))
             seen["packed"] += any(step in plan.packed for step in chain)
             seen["shared"] += any(nodes[step - 1].output not in plan.passing for step in plan.handed & set(chain))
             seen["empty"] += any(last < first for step in chain for first, last in plan.made[step])
-    assert all(seen[what] for what in ("kept", "empty", "packed", "shared", "Add", "MaxPool", "Conv")), seen
+    assert all(seen[what] for what in ("kept", "empty", "packed", "shared", "in place", "Add", "MaxPool", "Conv")), seen
 
 
 def test_without_dump_nothing_in_between_goes_to_dram():

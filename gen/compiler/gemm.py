@@ -90,7 +90,7 @@ class Gemm:
                 for stays in (True, False) if groups < all_groups else (True,):
                     for passes in _halves(-(-m // rows)) if groups == all_groups else (1,):
                         one = cls(config, m, k, n, rows, passes, groups, stays)
-                        for buffers in {2, one.pieces}:
+                        for buffers in sorted({2, one.pieces}):  # the fewer, the more banks are left
                             plan = dataclasses.replace(one, buffers=buffers)
                             if places := plan._place():
                                 yield dataclasses.replace(plan, places=places)

@@ -141,6 +141,14 @@ def test_each_byte_crosses_the_bus_once_where_it_fits():
     assert sum(plan.window_bytes) <= 0.56 * (256 * 1024 + 1024 * 1024 + 256 * 1024)
 
 
+@pytest.mark.parametrize("size", [(128, 512, 512), (256, 1024, 1024)])
+def test_elements_and_scales_lie_in_different_banks(size):
+    """Both are read for every vector; a scratchpad that could hold all weights must not put them where they keep the scales out."""
+    machine = Config.load(ROOT / "configs" / "mxfp4.toml")
+    plan, bank = Gemm.plan(machine, *size), machine.bank_lines
+    assert (plan.places.elements + plan.element_lines - 1) // bank < plan.places.scales // bank
+
+
 @pytest.mark.parametrize("name", [name for name in OPERANDS if name != "int8"])
 def test_weights_lie_densely(name):
     """Of sizes that fill the tiles: the bits of every element with its share of the scale, and not one more."""

@@ -1,24 +1,32 @@
-"""`make bench`: number formats side by side; rewrites docs/formats.md. `weft formats` shows the same tables."""
+"""`make bench`: number formats side by side; rewrites docs/formats.md and its plot. `weft formats` shows the same tables.
 
+`--only SECTION` measures one table again and leaves the others as they are.
+"""
+
+import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import log10
+from statistics import fmean
 
 from rich.console import Console
 
-from weft.fpga import format_compared
+from weft.fpga import format_compared, format_plot, format_units
+from weft.fpga.flow.family import ECP5
 from weft.fpga.flow.tools import YOSYS
+from weft.fpga.format_text import HEADER
 from weft.fpga.formats import PERIOD, ROWS, Cost, costs
 from weft.gen.config import Config
 from weft.gen.formats.operand import OPERANDS, OperandPair
-from weft.sim import format_error
+from weft.gen.formats.tiling import WINDOW
+from weft.sim import format_error, format_products, format_sums
 from weft.sim.docs_page import ROOT, rewrite, third_party
 from weft.sim.gemm_measure import measure
-from weft.sim.report.svg import Figure
 
-TABLE = ROOT / "docs" / "formats.md"
+TABLE, PLOT = ROOT / "docs" / "formats.md", ROOT / "docs" / "img" / "formats.svg"
 CELLS = "sg13g2_stdcell_typ_1p20V_25C.lib"
 Row = tuple[str, ...]
+Progress = Callable[[str, int, int], None]
 
 FACTS: Row = ("format", "bits", "block", "scale", "largest", "smallest", "fixed-point bits", "product bits", "sum of 32",
               "sum of 4096", "with scales")
@@ -26,50 +34,13 @@ FIGURES: Row = ("element", "sum bits", "LUTs", "LUTs, small", "registers", "um2"
 
 ERRORS: Row = ("format", "bits", "error", "dB")
 PRODUCTS: Row = ("configuration", "operands", "results", "cycles", "products a cycle", "DRAM bytes", "of int8, each operand once")
+EVERY: Row = ("operands", "packing", "k", "cycles", "products a cycle", "results", "DRAM bytes", "a product, of int8's")
+SUMS: Row = ("format", "accumulator", "error", "shrink", "results with other bits", "results that depend on the order")
+UNITS: Row = ("format", "accumulator", "LUTs", "flip-flops", "DSP blocks", "MHz", "latency", "loop")
 LARGE = (256, 1024, 1024)
 
-HEADER = """# Number formats
-
-Written by `make bench`; do not edit. `weft formats` shows these tables, `weft formats --area` measures.
-
-## What they hold
-
-Bits are those of an element in memory, its share of the block's scale included. Largest and smallest are those of an element before
-scales. Every element is an integer times the smallest; fixed-point bits hold that integer, and sums of products are exact in the widths
-given (`gen/formats/pair.py` has the proof). With scales: the width of a sum of 4096 products in blocks with any scales whatever;
-accumulators have a window of 64 bits instead and say when a term leaves it (`gen/formats/window.py`).
-
-{facts}
-
-## What they do to real data
-
-Weights and activations of the linear layers of stories260K, a language model, in each format (int8 and what has no block scales: a
-scale for each row), over the tokens of a story: root of the mean square of what that changes in a layer's results, over that of the
-results in float32 with the same activations; mean over the layers. `weft formats --data` measures. `docs/stories.md` has the same layers
-on the RTL.
-
-{errors}
-
-## A large product
-
-256 x 1024 x 1024 on the RTL with 16 x 16 elements and 16 bytes of DRAM bandwidth a cycle, all included, every bit as the golden model
-has it: on `configs/edge16.toml` as a layer of a network with results in int8, on `configs/mxfp4.toml` with results in MXFP4. `weft gemm`
-measures. In int8 each operand once is 1,572,864 bytes.
-
-{products}
-
-## What an element costs
-
-One processing element of the weight-stationary array (`hdl/formats/element.py`): two weights, activation, and a sum as wide as {rows} rows
-need. LUTs are those of ECP5 without DSP blocks, a CCU2C counted as two: as `synth_ecp5 -nodsp` maps them, and small, that is without
-multiplexers between LUTs and with Booth's multiplier where it is smaller. um2 and ns are of IHP's SG13G2 cells (typical, 1.2 V),
-mapped by abc for {period} ns, the smaller of plain and Booth's multiplier, wires left out. The energy is an estimate: area times
-0.28 fJ / um2, which two gate-level estimates of an int8 element gave in the same cells. bf16 sums in a window of 64 bits. Products a
-cycle: an array of 16 x 16 elements with tiles that follow each other without a gap; the bench of `FormatUnit` counts them for MXFP4
-with packing 4. Yosys {yosys}.
-
-{figures}
-"""
+HEADERS = {"errors": ERRORS, "sums": SUMS, "products": PRODUCTS, "every": EVERY, "figures": FIGURES, "units": UNITS}
+SECTIONS = ("errors", "sums", "products", "every", "figures", "units")  # what is measured, in this order on the page
 
 
 def facts() -> list[Row]:
@@ -104,6 +75,55 @@ def product_rows() -> list[Row]:
     return rows
 
 
+def every_rows(only: str, progress: Progress) -> list[Row]:
+    """Rows of `EVERY`, measured, the last column left open; with `only` this one."""
+    rows: list[Row] = []
+    wanted = [pair for pair in format_products.PAIRS if only in ("", format_products.title(*pair))]
+    for number, pair in enumerate(wanted):
+        progress(f"multiplying {format_products.title(*pair)}", number, len(wanted))
+        each = format_products.product(*pair)
+        rows.append((each.config.name, str(each.config.array.packing), str(each.depth), f"{each.found.cycles:,}", f"{each.rate:.1f}",
+                     each.found.result, f"{each.found.dram_bytes:,}", ""))
+    return rows
+
+
+def every_joined(kept: list[Row], new: list[Row]) -> list[Row]:
+    """New rows in place of those before, in the order of the pairs, compared with that of int8."""
+    found = {row[0]: row for row in (*kept, *new)}
+    base = found.get("int8")
+    return [(*found[name][:-1], f"{_bytes_each(found[name]) / _bytes_each(base):.3f}" if base else "")
+            for pair in format_products.PAIRS if (name := format_products.title(*pair)) in found]
+
+
+def _bytes_each(row: Row) -> float:
+    """DRAM bytes for each product of a sum, of a row of `EVERY`."""
+    return int(row[6].replace(",", "")) / int(row[2])
+
+
+def sums_rows(found: Mapping[tuple[str, str], format_sums.Difference]) -> list[Row]:
+    """A row of `SUMS` for each format and accumulator."""
+    return [(name, kind, *(f"{mean:.1e}" if (mean := fmean(values)) else "0" for values in (each.errors, each.shrinks)),
+             f"{each.changed / each.results:.2%}", f"{each.by_order / each.results:.2%}") for (name, kind), each in found.items()]
+
+
+def unit_rows(only: str, progress: Progress) -> list[Row]:
+    """A row of `UNITS` for each unit, measured; with `only` those of this format."""
+    rows: list[Row] = []
+    wanted = [unit for unit in format_units.UNITS if only in ("", unit[0])]
+    for number, names in enumerate(wanted):
+        progress(f"placing {', '.join(names)}", number, len(wanted))
+        each = format_units.cost(*names)
+        rows.append((*names, f"{each.luts:,}", f"{each.registers:,}", str(each.blocks), f"{each.mhz:.0f}", str(each.latency),
+                     str(each.loop)))
+    return rows
+
+
+def units_joined(kept: list[Row], new: list[Row]) -> list[Row]:
+    """New rows in place of those before."""
+    found = {row[:2]: row for row in (*kept, *new)}
+    return [found[names] for names in format_units.UNITS if names in found]
+
+
 def figures(measured: list[Cost]) -> list[Row]:
     """A row of `FIGURES` for each element; areas in relation to int8's if that is among them."""
     reference = next((each.area for each in measured if each.name == "int8"), None)
@@ -113,49 +133,59 @@ def figures(measured: list[Cost]) -> list[Row]:
              str(ROWS * ROWS * each.packing)) for each in measured]
 
 
-def plot(measured: list[Cost], errors: Mapping[str, float]) -> str:
-    """An SVG of its own: bars for LUTs and for cell area of elements, each in relation to the largest; and for errors on real data, by
-    their logarithm from the least to the largest, a tenth of the width at the least."""
-    left, right, step = 150, 640, 34
-    figure = Figure(right + 90, step * len(measured) + 20 * len(errors) + 50, "Cost and error of number formats")
-    most_luts, most_area = (max((value or 0 for value in values), default=0) for values in (
-        [each.luts for each in measured], [each.area for each in measured]))
-    for k, each in enumerate(measured):
-        y = 20 + step * k
-        figure.text(left - 8, y + 15, each.name, "name", "end")
-        figure.rect(left, y, (right - left) * each.luts / most_luts, 11, "luts")
-        figure.text(left + (right - left) * each.luts / most_luts + 4, y + 10, f"{each.luts} LUTs")
-        if each.area:
-            figure.rect(left, y + 13, (right - left) * each.area / most_area, 11, "area")
-            figure.text(left + (right - left) * each.area / most_area + 4, y + 23, f"{each.area:.0f} um2")
-    low, high = (log10(limit(errors.values())) for limit in (min, max)) if errors else (0.0, 1.0)
-    for k, (name, error) in enumerate(errors.items()):
-        y, width = 30 + step * len(measured) + 20 * k, (right - left) * (0.1 + 0.9 * (log10(error) - low) / max(high - low, 1e-9))
-        figure.text(left - 8, y + 10, f"{name}, {float(OPERANDS[name].bits_per_element):g} bits", "name", "end")
-        figure.rect(left, y, width, 11, "error")
-        figure.text(left + width + 4, y + 10, f"error {error:.4f}")
-    style = "<style>text{font:11px sans-serif}.luts{fill:#3b6ea5}.area{fill:#c27a2c}.error{fill:#7a4a8c}</style>"
-    return str(figure).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(">", f">{style}", 1)
-
-
 def markdown(header: Row, rows: list[Row]) -> str:
     lines = [header, ("---", *["---:"] * (len(header) - 1)), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def committed(page: str) -> dict[str, list[Row]]:
+    """The rows of each section's table on a page, by the header of the table."""
+    blocks = [block.splitlines() for block in page.split("\n\n") if block.startswith("| ")]
+    cells = [[tuple(cell.strip() for cell in line.strip("|").split("|")) for line in block] for block in blocks]
+    tables = {block[0]: block[2:] for block in cells}
+    return {name: tables.get(header, []) for name, header in HEADERS.items()}
+
+
+def page(rows: Mapping[str, list[Row]]) -> str:
+    """All of it from the rows of `SECTIONS`."""
+    tables = {name: markdown(HEADERS[name], rows[name]) for name in SECTIONS}
+    return HEADER.format(facts=markdown(FACTS, facts()), rows=ROWS, period=PERIOD // 1000, yosys=YOSYS.version, step=format_sums.STEP,
+                         nextpnr=ECP5.placer.version, seed=format_units.SEED, columns=format_units.COLUMNS, lines=format_units.LINES,
+                         size=" x ".join(map(str, format_products.SIZE)), deep=WINDOW.terms, missing=_missing(rows["every"]), **tables)
+
+
+def _missing(every: list[Row]) -> str:
+    """A sentence on the pairs that have no row."""
+    there = {row[0] for row in every}
+    names = [name for pair in format_products.PAIRS if (name := format_products.title(*pair)) not in there]
+    return f" Not measured on this hardware: {', '.join(names)}." if names else ""
+
+
 def main() -> int:
-    console = Console(highlight=False)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", choices=("", *SECTIONS), help="measure this table alone")
+    parser.add_argument("--row", default="", help="with --only every or units: what begins with this name alone")
+    given, console = parser.parse_args(), Console(highlight=False)
     library = third_party("WEFT_LIBERTY", "liberty", CELLS)
     if not library.is_file():
         console.print(f"no {library.name} in $WEFT_LIBERTY or ../shared/liberty: {TABLE.relative_to(ROOT)} is left alone")
         return 0
 
+    def progress(step: str, done: int, total: int) -> None:
+        console.print(f"{step} ({done + 1} of {total})")
+
+    measured: dict[str, Callable[[], list[Row]]] = {
+        "errors": lambda: data_rows(format_error.errors()), "sums": lambda: sums_rows(format_sums.differences()), "products": product_rows,
+        "every": lambda: every_rows(given.row, progress), "figures": lambda: figures(costs(library, progress)),
+        "units": lambda: unit_rows(given.row, progress)}
+
     def text() -> str:
-        large, errors = product_rows(), format_error.errors()
-        measured = costs(library, lambda step, done, total: console.print(f"{step} ({done + 1} of {total})"))
-        return HEADER.format(facts=markdown(FACTS, facts()), figures=markdown(FIGURES, figures(measured)), rows=ROWS,
-                             errors=markdown(ERRORS, data_rows(errors)), products=markdown(PRODUCTS, large),
-                             period=PERIOD // 1000, yosys=YOSYS.version) + format_compared.following(TABLE)
+        new = {name: measured[name]() for name in SECTIONS if given.only in ("", name)}
+        rows = committed(TABLE.read_text())  # after the measurement: another one may have written meanwhile
+        joined = {"every": every_joined, "units": units_joined}
+        rows |= {name: joined[name](rows[name], own) if name in joined else own for name, own in new.items()}
+        PLOT.write_text(format_plot.plot(rows["figures"], rows["errors"]))
+        return page(rows) + format_compared.following(TABLE)
 
     return rewrite(TABLE, text, console)
 

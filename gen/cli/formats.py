@@ -14,16 +14,17 @@ Area = Annotated[bool, typer.Option("--area", help="Synthesise a processing elem
 Liberty = Annotated[Path | None, typer.Option(metavar="FILE", help="Map to these standard cells too, a .lib file; implies --area.")]
 Only = Annotated[list[str] | None, typer.Option(metavar="NAME", help="With --area: this element format alone; may be repeated.")]
 Data = Annotated[bool, typer.Option("--data", help="Measure the error on layers of a language model, from $WEFT_MODELS, $WEFT_DATA.")]
+Sums = Annotated[bool, typer.Option("--sums", help="On these layers too: exact sums against those of graphics processors; minutes.")]
 Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="With --area or --data: write a plot of them, an .svg file.")]
 
 
-def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data: Data = False, plot: Plot = None,
-            as_json: arguments.Json = False) -> None:
+def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data: Data = False, sums: Sums = False,
+            plot: Plot = None, as_json: arguments.Json = False) -> None:
     """Show the number formats: bits, range, exact widths, what they do to real data, and what a processing element costs."""
-    from weft.fpga import format_page  # noqa: PLC0415
+    from weft.fpga import format_page, format_plot  # noqa: PLC0415
     from weft.fpga.formats import Cost, costs  # noqa: PLC0415
     from weft.gen.formats.pair import PAIRS  # noqa: PLC0415
-    from weft.sim import format_error  # noqa: PLC0415
+    from weft.sim import format_error, format_sums  # noqa: PLC0415
     from weft.sim.output import check_writable  # noqa: PLC0415
 
     measure = area or liberty is not None
@@ -43,11 +44,13 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data
             measured = costs(liberty, progress, only or ())
     if data:
         errors = format_error.errors()
+    differences = format_sums.differences() if sums else {}
     if plot:
-        plot.write_text(format_page.plot(measured, errors))
+        plot.write_text(format_plot.plot(format_page.figures(measured), format_page.data_rows(errors)))
     if as_json:
         emit({"formats": [dict(zip(format_page.FACTS, row, strict=True)) for row in format_page.facts()],
               "errors": errors,
+              "sums": [dict(zip(format_page.SUMS, row, strict=True)) for row in format_page.sums_rows(differences)],
               "elements": [{"name": each.name, "luts": each.luts, "luts_small": each.luts_small, "registers": each.registers,
                             "sum_bits": each.sum_bits, "packing": each.packing, "area_um2": each.area, "delay_ns": each.delay,
                             "energy_pj": each.energy, "booth": dataclasses.asdict(each)["booth"]} for each in measured]})
@@ -56,7 +59,7 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data
 
     console = tables()
     for header, rows in ((format_page.FACTS, format_page.facts()), (format_page.ERRORS, format_page.data_rows(errors)),
-                         (format_page.FIGURES, format_page.figures(measured))):
+                         (format_page.SUMS, format_page.sums_rows(differences)), (format_page.FIGURES, format_page.figures(measured))):
         if not rows:
             continue
         table = Table(box=None, pad_edge=False, header_style="bold")

@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from weft.fpga import format_page, formats
+from weft.fpga import format_page, format_plot, formats
 from weft.gen.cli import main
 from weft.gen.formats.operand import OPERANDS
 from weft.gen.formats.pair import PAIRS, pair
-from weft.sim import docs_page, format_error
+from weft.sim import docs_page, format_error, format_sums
 from weft.sim.docs_page import ROOT
 from weft.verif.tests import third_party
 
@@ -43,9 +44,9 @@ def test_rows_and_plot():
     rows = format_page.figures(MADE_UP)
     assert rows[0][5:] == ("6000", "1.00", "3.00", "1.68", "256") and rows[1][5:] == ("9000", "1.50", "2.50", "0.63", "1024")
     assert rows[2][5:] == ("", "", "", "", "256")
-    text = format_page.plot(MADE_UP, {"int8": 0.01, "mxfp4": 0.15})
+    text = format_plot.plot(rows, format_page.data_rows({"int8": 0.01, "mxfp4": 0.15}))
     assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg"') and "e2m1, 4 in one" in text and text.count('class="luts"') == 3
-    assert text.count('class="error"') == 2 and "mxfp4, 4.25 bits" in text
+    assert text.count('class="error"') == 2 and "mxfp4, 4.25 bits" in text and 'class="format"' in text
 
 
 def test_page_is_what_the_code_writes():
@@ -60,6 +61,43 @@ def test_page_is_what_the_code_writes():
     assert rate["mxfp4"] >= 3.5 * rate["edge16"] and float(large["mxfp4"]["of int8, each operand once"]) <= 0.56
     fp4, int8 = measured["e2m1"], measured["int8"]
     assert int(fp4["LUTs"]) <= 0.2 * int(int8["LUTs"]) and float(fp4["of int8"]) <= 0.57
+
+
+    sums = {(line[0], line[1]): dict(zip(format_page.SUMS, line, strict=True)) for line in lines if len(line) == len(format_page.SUMS)}
+    assert sums.keys() >= {(name, kind) for name in format_sums.FORMATS for kind in format_sums.accumulators(OPERANDS[name])}
+    by_order = {names: float(row["results that depend on the order"].rstrip("%")) for names, row in sums.items() if names[0] in OPERANDS}
+    assert all(share == 0 for (_, kind), share in by_order.items() if kind == "exact")
+    assert 0 < by_order["e4m3", "aligned25"] < by_order["e4m3", "aligned13"]
+
+
+def test_rows_that_are_measured_again_take_the_place_of_others():
+    kept = [("int8", "1", "512", "139,642", "240.3", "bf16", "460,896", "1.000"), ("mxfp4", "4", "512", "9", "9", "mxfp4", "9", "9.000")]
+    new = [("bf16", "1", "256", "1", "1.0", "bf16", "460,896", ""), ("mxfp4", "4", "512", "72,511", "462.7", "mxfp4", "210,064", "")]
+    joined = format_page.every_joined(kept, new)
+    assert [(row[0], row[3], row[-1]) for row in joined] == [
+        ("int8", "139,642", "1.000"), ("bf16", "1", "2.000"), ("mxfp4", "72,511", "0.456")]
+    rows = {name: [] for name in format_page.SECTIONS} | {"every": joined, "errors": [("int8", "8", "0.01", "40.0")]}
+    page = format_page.page(rows)
+    assert format_page.committed(page) == rows and "Not measured on this hardware: int4," in page
+
+
+def test_accumulators_on_a_layer():
+    """Of three results one differs, by 2^-10, and depends on the order; the next layer is exact."""
+    found, exact = format_sums.Difference(), np.array([[3.0, -4.0, 0.0]], np.float32)
+    found.add(np.array([[3.0, -4 + 2**-10, 0.0]], np.float32), exact, exact)
+    found.add(exact, exact, exact)
+    assert (found.results, found.changed, found.by_order) == (6, 1, 1)
+    assert found.errors == pytest.approx([2**-10 / 5, 0]) and found.shrinks == pytest.approx([2**-10 / 3 / (25 / 3) ** 0.5, 0])
+
+
+@pytest.mark.integration
+def test_accumulators_on_real_data_are_those_of_the_page(monkeypatch):
+    third_party.model(format_error.MODEL)  # skips where there is none
+    third_party.data_path(format_error.TEXT)
+    monkeypatch.setattr(format_sums, "FORMATS", ("mxfp6_e2m3",))
+    text = (ROOT / "docs" / "formats.md").read_text()
+    rows = format_page.sums_rows(format_sums.differences())
+    assert len(rows) == 4 and all("| " + " | ".join(row) + " |" in text for row in rows)
 
 
 def test_errors_on_real_data_are_those_of_the_page():

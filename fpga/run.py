@@ -1,10 +1,9 @@
 """A network on a device, sample by sample, and beside it on the golden machine."""
 
-import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from weft.gen.config import Config
 from weft.gen.errors import MismatchError
 from weft.gen.host import AcceleratorStage, HostStage, SplitNetwork, load_network, load_split
 from weft.gen.host.stages import Values
-from weft.sim.device import Device
 from weft.sim.execute import INPUT, OUTPUT, run_program
 from weft.sim.inputs import load_samples
 from weft.sim.output import check_writable, staged
@@ -91,27 +89,34 @@ class _Row:
 
 def _run_part(part: AcceleratorStage, network: CompiledNetwork, values: list[Values], rows: list[_Row], options: RunOptions,
               progress: Progress) -> None:
-    """Run one part on every sample: adds its outputs to `values`, and what it took to `rows`."""
-    with contextlib.ExitStack() as stack:
-        device = stack.enter_context(open_device(options.device, network, baud=options.baud, progress=lambda text: progress(text, 0, 0)))
-        golden = None if options.device == GOLDEN else stack.enter_context(open_device(GOLDEN, network))
-        for index, (sample, row) in enumerate(zip(values, rows, strict=True)):
-            progress("running", index, len(rows))
-            packed = network.pack_input(part.encode(sample))
+    """Run one part on every sample: adds its outputs to `values`, and what it took to `rows`. The golden machine has its turn before:
+    a board that hears nothing for a while goes back to its slow rate."""
+    packed = [network.pack_input(part.encode(sample)) for sample in values]
+    def outputs(device: str, who: str) -> Iterator[tuple[bytes, int | None, float]]:
+        return _outputs(device, network, packed, options, lambda text, done: progress(f"{who}{text}", done, len(rows)))
+
+    golden = None if options.device == GOLDEN else [given for given, _, _ in outputs(GOLDEN, "golden machine: ")]
+    for index, ((given, cycles, seconds), sample, row) in enumerate(zip(outputs(options.device, ""), values, rows, strict=True)):
+        row.seconds += seconds
+        row.cycles = None if cycles is None or row.cycles is None else row.cycles + cycles
+        wrong = None if golden is None else _differing(given, golden[index])
+        row.differing_bytes = None if wrong is None or row.differing_bytes is None else row.differing_bytes + wrong
+        sample.update(part.decode(network.unpack_outputs(given)))
+
+
+def _outputs(name: str, network: CompiledNetwork, packed: list[bytes], options: RunOptions,
+             progress: Callable[[str, int], None]) -> Iterator[tuple[bytes, int | None, float]]:
+    """For each input the output window that the device leaves, the cycles that it counted, if it does, and seconds with the transfers."""
+    with open_device(name, network, baud=options.baud, progress=lambda text: progress(text, 0)) as device:
+        for index, data in enumerate(packed):
+            progress("running", index)
             begin = time.perf_counter()
-            device.write_window(INPUT, packed)
-            result = run_program(device, network, index, options.device)
+            device.write_window(INPUT, data)
+            result = run_program(device, network, index, name)
             given = device.read_window(OUTPUT)
-            row.seconds += time.perf_counter() - begin
-            cycles = result.counters.get("CYCLES")
-            row.cycles = None if cycles is None or row.cycles is None else row.cycles + cycles
-            wrong = None if golden is None else _differing(given, golden, network, packed, index)
-            row.differing_bytes = None if wrong is None or row.differing_bytes is None else row.differing_bytes + wrong
-            sample.update(part.decode(network.unpack_outputs(given)))
+            yield given, result.counters.get("CYCLES"), time.perf_counter() - begin
 
 
-def _differing(given: bytes, golden: Device, network: CompiledNetwork, packed: bytes, index: int) -> int:
+def _differing(given: bytes, golden: bytes) -> int:
     """Bytes of the output window that are not those of the golden machine."""
-    golden.write_window(INPUT, packed)
-    run_program(golden, network, index, "golden machine")
-    return int((np.frombuffer(given, np.uint8) != np.frombuffer(golden.read_window(OUTPUT), np.uint8)).sum())
+    return int((np.frombuffer(given, np.uint8) != np.frombuffer(golden, np.uint8)).sum())

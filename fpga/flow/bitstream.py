@@ -103,8 +103,10 @@ def build(config: Config, core: Core, board: Board, out: Path, options: Options,
         raise WeftError(f"--freq {mhz}", where="command line", why="a frequency is a number of MHz", fix=f"use {board.mhz:g}")
     family = design.family_of(board)
     check_tools(family)
+    design.clock_setting(board, mhz)
     check_writable(out)
-    (out / f"{NAME}.{family.suffix}").unlink(missing_ok=True)  # of an earlier run: whatever happens now, it is not this image
+    for name in (f"{NAME}.{family.suffix}", "report.json", "report.html"):  # of an earlier run
+        (out / name).unlink(missing_ok=True)
     check_writable(steps_folder(), "$WEFT_CACHE")
     check_memory(config, board)
     steps = Steps(steps_folder(), lambda name: tell(name, ""), done)

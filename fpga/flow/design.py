@@ -8,7 +8,7 @@ from typing import Any
 from weft.fpga.boards.board import Board
 from weft.fpga.flow.family import FAMILIES, Family
 from weft.fpga.flow.top import Core, Top
-from weft.fpga.technology.pll import MHZ, closest
+from weft.fpga.technology.pll import MHZ, Setting, closest
 from weft.gen import verilog
 from weft.gen.naming import source_names
 
@@ -31,6 +31,14 @@ def family_of(board: Board) -> Family:
     return FAMILIES[board.device.family]
 
 
+def clock_setting(board: Board, mhz: float) -> Setting | None:
+    """What the PLL has to do, None if the board's own clock is wanted. Raises `WeftError` if the PLL cannot make that."""
+    family, input_hz = family_of(board), Fraction(board.platform_class()().default_clk_frequency)
+    if Fraction(str(mhz)) * MHZ == input_hz:
+        return None
+    return closest(family.settings(input_hz), mhz, input_hz, family.output, board.title)
+
+
 def make(core: Core, board: Board, mhz: float) -> Design:
     """Elaborate `core` on `board` with a clock of `mhz`. Raises `WeftError` if the PLL cannot make that."""
     family, base = family_of(board), board.platform_class()
@@ -46,11 +54,8 @@ def make(core: Core, board: Board, mhz: float) -> Design:
             return super().toolchain_prepare(design, name, **options)
 
     platform = Platform()
-    input_hz = Fraction(platform.default_clk_frequency)
-    pll, hertz = None, input_hz
-    if Fraction(str(mhz)) * MHZ != input_hz:
-        setting = closest(family.settings(input_hz), mhz, input_hz, family.output, board.title)
-        pll, hertz = (family.pll, setting), setting.hertz
+    setting = clock_setting(board, mhz)
+    pll, hertz = (family.pll, setting) if setting else None, setting.hertz if setting else Fraction(platform.default_clk_frequency)
     with source_names():  # for the report: they change no logic
         plan = platform.prepare(Top(core, board, pll, hertz), NAME, emit_src=False)
     text = verilog.from_rtlil(_text(plan, f"{NAME}.il"), platform.kept, NAME)

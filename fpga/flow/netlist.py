@@ -9,6 +9,7 @@ from typing import Any
 SCOPE = "scopename"
 # Names that Yosys makes (autoname): a net, the type of a cell at it, its port.
 GENERATED = re.compile(r"_(?:LUT\d|CCU2C|PFUMX|L6MUX21|TRELLIS_|MULT18|DP16|PDPW|SB_|MUX2_|ALU_|DFF|MULT9|SP_|SPX9_|S?DPB_|S?DPX9B_|IBUF_)")
+NAMELESS = re.compile(r"(?:^|\.)_\d+_$")  # what the Verilog calls a value that has no name in the source
 # Types of cells, by their beginnings, that are made of rewritten logic: their names tell nothing.
 REWRITTEN = ("LUT", "CCU2C", "PFUMX", "L6MUX21", "SB_LUT4", "SB_CARRY", "TRELLIS_FF", "SB_DFF", "MUX2_", "ALU", "DFF")
 Instance = tuple[str, ...]  # instances from the top down
@@ -99,6 +100,8 @@ class Netlist:
         """Bit -> its names in the source, such as ``image.npu.vector.sum[3]``."""
         found: dict[int, list[str]] = collections.defaultdict(list)
         for name, net in self._nets.items():
+            if NAMELESS.search(name):
+                continue
             if "hdlname" in net["attributes"] or not (net["hide_name"] or "." in name or GENERATED.search(name)):
                 low, width = net.get("offset", 0), len(net["bits"])
                 for index, bit in enumerate(net["bits"]):

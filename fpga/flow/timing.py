@@ -4,7 +4,7 @@ import dataclasses
 import re
 from typing import Any
 
-from weft.fpga.flow.netlist import GENERATED, Netlist
+from weft.fpga.flow.netlist import GENERATED, NAMELESS, Netlist
 
 _BIT = re.compile(r"(.*)\[(\d+)\]")
 _PACKED = re.compile(r"_(?:LC|DFFLC|RAM|SPRAM|DSP)$")  # what nextpnr-ice40 adds to the names of cells
@@ -59,10 +59,11 @@ class _Names:
         """What the source calls a net."""
         if name.startswith("$nextpnr"):
             return ""
-        if not GENERATED.search(name):
-            return name
         found = _BIT.fullmatch(name)
-        bits = self._netlist.bits(found[1] if found else name)
+        stem = found[1] if found else name
+        if not (GENERATED.search(name) or NAMELESS.search(stem)):
+            return name
+        bits = self._netlist.bits(stem)
         index = int(found[2]) if found else 0
         return self._best(bits[index], ()) if index < len(bits) else ""
 

@@ -66,7 +66,8 @@ class Link:
     def __init__(self, serial: Serial, *, patience: float = PATIENCE, contact: float = 3.0) -> None:
         self._serial, self._patience, self._decoder = serial, patience, Decoder()
         self._sequence = random.randrange(256)
-        self._safe_rate = serial.baudrate
+        self._safe_rate, self._contact_seconds = serial.baudrate, contact
+        self._fast = False  # the rate is another one than the safe one
         self.repeated = 0  # requests that had to be sent again
         self.identity = self._contact(contact)
 
@@ -116,13 +117,14 @@ class Link:
 
     def _try(self, rate: int, divisor: int) -> bool:
         """One rate; back at the safe one if the image does not answer at it."""
-        self._request(Command.SET_DIVISOR, 2, 0, divisor.to_bytes(2, "little"))
-        self._pause(20 / self._serial.baudrate)  # the image changes when its answer has left
         try:
+            self._request(Command.SET_DIVISOR, 2, 0, divisor.to_bytes(2, "little"))
+            self._pause(20 / self._serial.baudrate)  # the image changes when its answer has left
             self._serial.baudrate = rate
             self._identify()
+            self._fast = True
             return True
-        except (NoAnswer, OSError, ValueError):  # the latter two from pyserial, for a rate that the adapter does not have
+        except (NoAnswer, OSError, ValueError):  # the answer got lost; or pyserial says that the adapter does not have this rate
             self._serial.baudrate = self._safe_rate
             self._contact(2 * self.identity.fallback_seconds)
             return False
@@ -150,20 +152,45 @@ class Link:
         self._sequence = (self._sequence + 1) % 256
         frame = encode(struct.pack("<BBBI", self._sequence, command, size - 1, address) + data)
         expected = size if command % 2 == 0 else 0
-        longest = extra + self._patience + 10 * (len(frame) + 2 * (expected + 8)) / self._serial.baudrate
+        characters = len(frame) + 2 * (expected + 8)
+        answer = self._attempts(frame, characters, extra)
+        if answer is None and self._fast:
+            answer = self._fall_back(frame, characters, extra)
+        if answer is None:
+            raise NoAnswer(f"no answer to {command.name}", where="serial line",
+                           why=f"{ATTEMPTS} requests, each {self._longest(characters, extra):.2f} s",
+                           fix="is the image loaded, the port the right one, the rate that of the image?")
+        return self._check(command, address, answer[1:-1], answer[-1], expected)
+
+    def _attempts(self, frame: bytes, characters: int, extra: float) -> bytes | None:
+        """The answer to one of `ATTEMPTS` requests at the present rate, or None."""
         for attempt in range(ATTEMPTS):
             self.repeated += attempt > 0
             try:
                 self._serial.reset_input_buffer()
                 self._serial.write(frame)
-                answer = self._answer(longest)
+                answer = self._answer(self._longest(characters, extra))
             except OSError as error:  # pyserial's own error is one
                 raise LinkError("the serial line broke off", where="serial line", why=str(error),
                                 fix="is the board still connected?") from None
             if answer is not None:
-                return self._check(command, address, answer[1:-1], answer[-1], expected)
-        raise NoAnswer(f"no answer to {command.name}", where="serial line", why=f"{ATTEMPTS} requests, each {longest:.2f} s",
-                       fix="is the image loaded, the port the right one, the rate that of the image?")
+                return answer
+        return None
+
+    def _longest(self, characters: int, extra: float) -> float:
+        """Seconds within which so many characters have come."""
+        return extra + self._patience + 10 * characters / self._serial.baudrate
+
+    def _fall_back(self, frame: bytes, characters: int, extra: float) -> bytes | None:
+        """An image that heard nothing for a while is at its first rate again: there the same request, by its number a repetition
+        if it was performed already, and then back to the rate that was."""
+        fast, self._fast, self._serial.baudrate = self._serial.baudrate, False, self._safe_rate
+        end = time.monotonic() + self._contact_seconds
+        while (answer := self._attempts(frame, characters, extra)) is None:
+            if time.monotonic() >= end:
+                return None
+        self.speed_up([fast])
+        return answer
 
     def _answer(self, seconds: float) -> bytes | None:
         """The next frame with the present sequence number, None if there is none in time."""

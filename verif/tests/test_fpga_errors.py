@@ -121,11 +121,16 @@ def test_memories_are_too_large(tmp_path: Path) -> None:
 
 
 def test_an_earlier_bitstream_is_never_taken_for_this_one(tmp_path: Path) -> None:
-    earlier = tmp_path / "weft.bit"
-    earlier.write_text("of another configuration")
-    with pytest.raises(WeftError):
+    """It goes as soon as the command line is understood, with its reports; a wrong command line leaves all as it was."""
+    names = {"weft.bit", "report.json", "report.html"}
+    for name in names:
+        (tmp_path / name).write_text("of another configuration")
+    with pytest.raises(WeftError, match="--freq 1000"):
+        build(LARGE, tiny_core(), ULX3S, tmp_path, Options(mhz=1000))
+    assert {path.name for path in tmp_path.iterdir()} >= names
+    with pytest.raises(WeftError, match="does not fit"):
         build(LARGE, tiny_core(), ULX3S, tmp_path, Options())
-    assert not earlier.exists()
+    assert not {path.name for path in tmp_path.iterdir()} & names
 
 
 def test_memories_that_just_fit() -> None:

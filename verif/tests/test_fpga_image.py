@@ -9,6 +9,7 @@ from weft.fpga.flow.bitstream import Options, build, steps_folder, synthesised
 from weft.fpga.flow.core import image
 from weft.fpga.flow.fit import check_fits
 from weft.fpga.flow.memories import memories
+from weft.fpga.flow.netlist import NAMELESS
 from weft.fpga.flow.steps import Steps
 from weft.fpga.flow.synthesis import EMULATION, MEMORIES
 from weft.fpga.report.collect import products
@@ -30,6 +31,7 @@ def test_reference_configuration(name: str, tmp_path: Path) -> None:
     assert report["collisions"] == {"memories": [], "cells": 0}
     assert {memory["kind"] for memory in report["memories"]} <= {"block RAM", "SPRAM", "LUT RAM"}
     assert (tmp_path / report["bitstream"]).stat().st_size > 100_000
+    assert not [hop["signal"] for hop in report["path"]["hops"] if NAMELESS.search(hop["signal"])]
     units = {unit["path"] for unit in report["units"]}
     assert {"image.npu", "image.link", "image.memory"} <= units
 

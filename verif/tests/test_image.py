@@ -65,6 +65,25 @@ def test_digits_have_the_same_bits_as_on_the_golden_machine(name):
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("share", [0.9, 1.2])
+def test_a_host_that_was_silent_for_long_is_answered(share):
+    """Beyond the fall-back time at the image's first rate, and then again at the fast one."""
+    options = ImageOptions(memory_kib=16, clock_hz=1_000_000, baud=100_000)
+    library = build_pins(verilog.convert(Image(_config("mini4"), options), "image"))
+    with PinSerial(library, options.clock_hz, options.baud) as serial:
+        link = Link(serial, patience=0.05, contact=0)
+        assert link.speed_up([options.clock_hz // 4]) == options.clock_hz // 4
+        link.write_memory(8, b"weft")
+        before = link.repeated
+        serial.timeout = share * link.identity.fallback_seconds
+        assert serial.read(1) == b""
+        assert link.read_memory(8, 4) == b"weft"
+        assert (link.repeated > before) == (share > 1) and link.rate == options.clock_hz // 4
+        repeated = link.repeated
+        assert link.read_memory(8, 4) == b"weft" and link.repeated == repeated
+
+
+@pytest.mark.integration
 def test_whole_memory_and_its_ends(tiny_library):
     data = random.Random(1).randbytes(OPTIONS.memory_bytes)
     with PinSerial(tiny_library, OPTIONS.clock_hz, OPTIONS.baud) as serial:

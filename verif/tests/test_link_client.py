@@ -94,6 +94,56 @@ def test_an_image_that_has_a_fast_rate_is_found_when_it_falls_back():
     assert _link(serial, contact=5).identity.memory_bytes == 4096
 
 
+def _fast(lose=lambda number: ""):
+    """A link at another rate than the first one, its line and its model."""
+    model = _model()
+    serial = ModelSerial(model)
+    link = _link(serial)
+    assert link.speed_up((500_000,)) == 500_000
+    serial.frames, serial._lose = 0, lose
+    return link, serial, model
+
+
+def test_an_image_that_fell_back_is_found_and_speeded_up_again():
+    link, _, model = _fast()
+    model.divisor = 217  # a host that was silent for long
+    link.write_register(0x40, 7)
+    assert model.writes == [(0x40, 7)] and link.rate == 500_000 and CLOCK / model.divisor == 500_000
+    assert link.read_register(0x40) == 7
+    model.divisor = 217
+    assert link.read_register(0x40) == 7
+
+
+def test_a_register_is_written_once_if_the_image_falls_back_before_its_answer_arrives():
+    def lose(number):
+        if number == ATTEMPTS + 1:
+            model.divisor = 217
+        return "answer" if number <= ATTEMPTS else ""
+
+    link, _, model = _fast(lose)
+    link.write_register(0x40, 7)
+    assert model.writes == [(0x40, 7)] and link.rate == 500_000
+
+
+def test_an_image_that_is_gone_is_missed_at_both_rates():
+    link, serial, _ = _fast(lambda number: "request")
+    with pytest.raises(NoAnswer, match="no answer to READ_REGISTER"):
+        link.read_register(0x40)
+    assert serial.frames == 2 * ATTEMPTS and link.rate == BAUD
+
+
+def test_an_answer_to_a_change_of_rate_that_gets_lost_ends_nothing():
+    def lose(number):
+        if number == 2 + ATTEMPTS:
+            model.divisor = 217  # falls back: nobody talked at the new rate
+        return "answer" if number == 2 else ""
+
+    model = _model()
+    link = _link(ModelSerial(model, lose))
+    assert link.speed_up((500_000, 250_000)) == 250_000
+    assert link.read_register(0x40) == 0
+
+
 def test_another_version_of_the_protocol():
     with pytest.raises(LinkError, match="the image speaks version 9"):
         _link(ModelSerial(_model(version=9)))

@@ -148,7 +148,9 @@ def test_ten_thousand_frames(monkeypatch):
             kind, size = chance.random(), chance.choice((1, 2, 3, 4, 8, 20, 40))
             address = chance.randrange(options.memory_bytes - size)
             if kind < 0.6:
-                host.write_memory(address, chance.randbytes(size) if chance.random() < 0.8 else bytes([chance.choice(b"\x7e\x7d")]) * size)
+                data = chance.randbytes(size) if chance.random() < 0.8 else bytes([chance.choice(b"\x7e\x7d")]) * size
+                host.write_memory(address, data)
+                assert model.memory[address:address + size] == data
             elif kind < 0.8:
                 assert host.read_memory(address, size) == model.memory[address:address + size]
             elif kind < 0.9:

@@ -50,6 +50,21 @@ def test_litex_generates_a_soc_with_weft_inside(tmp_path):
     assert "weft_npu_axi weft_npu_axi(" in text and "VexRiscv VexRiscv(" in text
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize(("rule", "pattern", "wrong"), [
+    ("PINMISSING", r"\.s_axil_awvalid\s*\([^)]*\),", ""), ("PINNOTFOUND", r"\.s_axil_awvalid\b", ".s_axil_awvalyd"),
+    ("WIDTHTRUNC", r"\.s_axil_araddr\s*\([^)]*\)", ".s_axil_araddr({33{1'd0}})"),
+    ("WIDTHEXPAND", r"\.m_axi_rdata\s*\([^)]*\)", ".m_axi_rdata(1'd0)")])
+def test_litex_lint_notices_a_wrong_connection(rule, pattern, wrong, tmp_path):
+    script = (f"import re, run, sys; from pathlib import Path; folder = Path({str(tmp_path)!r}); "
+              "run.export(run.Config.load(run.ROOT / 'configs/tiny4.toml'), folder / 'weft'); "
+              "verilog = run.soc.write(folder, folder / 'weft', []); soc = folder / 'weft_soc.v'; "
+              f"text, count = re.subn({pattern!r}, {wrong!r}, soc.read_text()); assert count == 1; soc.write_text(text); "
+              "run.lint(folder / 'weft/waivers.vlt', verilog)")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=EXAMPLES / "litex")
+    assert done.returncode != 0 and f"%Warning-{rule}" in done.stderr, done.stdout[-2000:] + done.stderr[-2000:]
+
+
 def test_litex_example_says_which_package_is_missing(tmp_path):
     script = f"import runpy, sys; sys.modules['litex'] = None; runpy.run_path({str(EXAMPLES / 'litex' / 'run.py')!r}, run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)

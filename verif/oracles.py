@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.gen.errors import ToolError
+from weft.gen.errors import ToolError, install
 from weft.gen.frontend.tflite_file import read_model
 
 ARENA_BYTES = 1 << 24  # working memory for tflite-micro: enough for ImageNet networks
@@ -22,7 +22,7 @@ def _engine(module: str, package: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise ToolError(f"package {package!r} is missing", why="the reference check runs the network on it",
-                        fix="pip install 'weft[sim]'") from error
+                        fix=install("sim")) from error
 
 
 class Tflm:

@@ -5,7 +5,7 @@ import importlib
 from typing import Any
 
 from weft.fpga.boards.device import DEVICES, Device
-from weft.gen.errors import ToolError, WeftError, nearest
+from weft.gen.errors import ToolError, WeftError, install, nearest
 
 Pins = tuple[tuple[str, int], ...]  # resources of the platform: (name, number)
 
@@ -45,7 +45,7 @@ class Board:
             return getattr(importlib.import_module(f"amaranth_boards.{module}"), name)
         except ImportError as error:
             raise ToolError("the package amaranth-boards is missing", where="Python environment", why=f"pins of {self.title} come from it "
-                            f"({error})", fix='pip install "weft[fpga]"') from None
+                            f"({error})", fix=install("fpga")) from None
 
     @property
     def device(self) -> Device:

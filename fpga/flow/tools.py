@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from weft.gen.errors import ToolError
+from weft.gen.errors import ToolError, install
 
 Line = Callable[[str], None]
 SHOWN = 12  # lines of a failed tool's last words
@@ -61,7 +61,7 @@ class Tool:
             raise ToolFailure(self, arguments, process.returncode, last)
 
     def _missing(self, why: str) -> ToolError:
-        return ToolError(f"{self.program} is missing", where="Python environment", why=why, fix=f'pip install "weft[{self.extra}]"')
+        return ToolError(f"{self.program} is missing", where="Python environment", why=why, fix=install(self.extra))
 
 
 class ToolFailure(ToolError):

@@ -4,7 +4,7 @@ from typing import Any
 
 from weft.fpga.link.client import Link
 from weft.fpga.link.errors import LinkError
-from weft.gen.errors import ToolError
+from weft.gen.errors import ToolError, install
 
 BAUD = 115_200  # of an image after power-up, unless its options say something else
 RATES = (3_000_000, 2_000_000, 1_500_000, 1_000_000, 921_600, 460_800, 230_400)  # tried in this order; adapters differ
@@ -19,7 +19,7 @@ def connect(port: str, baud: int = BAUD) -> Link:
         import serial  # noqa: PLC0415 - needed with a board alone
     except ImportError:
         raise ToolError("the package pyserial is missing", where="Python environment", why="a board is reached through a serial port",
-                        fix='pip install "weft[fpga]"') from None
+                        fix=install("fpga")) from None
     try:
         line: Any = serial.serial_for_url(port, baudrate=baud, timeout=1)
     except (serial.SerialException, ValueError) as error:
@@ -38,4 +38,5 @@ def _suggestion() -> str:
     from serial.tools import list_ports  # noqa: PLC0415
 
     ports = [f"{port.device} ({port.description})" for port in list_ports.comports()]
-    return f"golden, rtl, or one of: {', '.join(ports)}" if ports else "golden or rtl: no serial port was found on this computer"
+    kinds = "golden, rtl, netlist:BOARD"
+    return f"{kinds}, or one of: {', '.join(ports)}" if ports else f"{kinds}: no serial port was found on this computer"

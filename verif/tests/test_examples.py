@@ -1,5 +1,6 @@
 """The examples for other people's systems run as their READMEs say."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,13 @@ def run(name: str, *arguments: str) -> str:
     done = subprocess.run([sys.executable, EXAMPLES / name / "run.py", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout + done.stderr
+
+
+def documented(output: str, page: str, form: str) -> bool:
+    """Whether a page gives the cycles that an example prints."""
+    found = re.search(r"(\d+) CYCLES each", output)
+    assert found
+    return form.format(int(found[1])) in (EXAMPLES.parent / page).read_text()
 
 
 @pytest.mark.integration
@@ -40,6 +48,8 @@ def test_driver_passes_its_self_test_and_runs_digits_like_onnxruntime(config, tm
     output = run("driver", config, str(tmp_path))
     assert " checks of the driver, 0 failed" in output
     assert "10 with the same scores as onnxruntime" in output
+    if config == "tiny4":
+        assert documented(output, "examples/driver/README.md", "{}") and documented(output, "docs/integration.md", "{:,}")
 
 
 @pytest.mark.integration
@@ -76,3 +86,4 @@ def test_litex_example_says_which_package_is_missing(tmp_path):
 def test_digits_run_on_a_wishbone_system_like_onnxruntime(tmp_path):
     output = run("wishbone", str(tmp_path))
     assert "%Warning" not in output and "10 with the same scores as onnxruntime" in output
+    assert documented(output, "docs/integration.md", "{:,}")

@@ -76,7 +76,7 @@ def test_missing_package(missing: str, tmp_path: Path, monkeypatch: pytest.Monke
     else:
         monkeypatch.setitem(FAMILIES, "ecp5", dataclasses.replace(FAMILIES["ecp5"], **{missing: absent}))
     error = attempt(tmp_path)
-    assert error.exit_code == 3 and error.what == "yowasp-absent is missing" and error.fix == 'pip install "weft[fpga]"'
+    assert error.exit_code == 3 and error.what == "yowasp-absent is missing" and error.fix == "pip install -e '.[fpga]'"
 
 
 def test_missing_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_missing_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 def test_missing_boards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "amaranth_boards.ulx3s", None)
     error = attempt(tmp_path)
-    assert error.exit_code == 3 and "amaranth-boards" in error.what and error.fix == 'pip install "weft[fpga]"'
+    assert error.exit_code == 3 and "amaranth-boards" in error.what and error.fix == "pip install -e '.[fpga]'"
 
 
 @pytest.mark.parametrize(("board", "mhz", "fix"), [

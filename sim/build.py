@@ -67,7 +67,8 @@ def cache_folder() -> Path:
 def verilog_text(config: Config) -> str:
     """Verilog of the whole accelerator; kept by a hash of configuration and generator sources, so that the generator
     is neither imported nor run twice for the same thing."""
-    sources = sorted((ROOT / "hdl").rglob("*.py")) + sorted((ROOT / "gen").glob("*.py"))
+    described = [path for folder in ("gen", "gen/isa", "gen/formats") for path in (ROOT / folder).glob("*.py")]
+    sources = sorted((ROOT / "hdl").rglob("*.py")) + sorted(described)
     key = _digest([json.dumps(config.canonical()), metadata.version("amaranth"), *(path.read_text() for path in sources)])
     path = cache_folder() / f"verilog-{key}.v"
     if not path.exists():

@@ -126,7 +126,7 @@ def add_sweep(context: Context, node: Add, band: Band, sweep: Sweep, slot: int |
 
 
 def lower_add(context: Context, node: Add, band: Band) -> Iterator[Step]:
-    """An addition on its own; see `Compilation._epilogue` for one that follows the tiles of a convolution."""
+    """An addition on its own; see `Schedule._epilogue` for one that follows the tiles of a convolution."""
     def emit(sweep: Sweep, _: list[int]) -> None:
         add_sweep(context, node, band, sweep)
 

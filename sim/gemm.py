@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.gen.compiler.gemm import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
+from weft.gen.compiler.gemm_operands import pack_activations, pack_weights, unpack_results
+from weft.gen.compiler.gemm_program import program, window_bytes
 from weft.gen.config import Config
 from weft.gen.formats.tiling import WINDOW
 from weft.gen.isa import WORD_BYTES
@@ -26,7 +28,7 @@ HANG_MINIMUM = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class GemmRun:
-    """One product. `results`: codes [m, n] and scales as `Gemm.unpack_results` gives them. `golden`: sums rounded as the configuration's
+    """One product. `results`: codes [m, n] and scales as `unpack_results` gives them. `golden`: sums rounded as the configuration's
     results are, or where these have block scales to fp32. `mismatches`: against the golden machine, and against the golden arithmetic."""
 
     plan: Gemm
@@ -68,10 +70,10 @@ def multiply(config: Config, a: Matrix, b: Matrix, timing: DramTiming | None = N
     plan = Gemm.plan(config, len(a.codes), a.k, len(b.codes))
     position, product = golden_product(config, a, b)
     expected, factor = golden_results(config, product)
-    words = plan.program(position, int(factor.view(np.uint32)[0, 0]))
-    windows = [WindowSpec(size, *PERMISSIONS[index]) for index, size in enumerate(plan.window_bytes)]
+    words = program(plan, position, int(factor.view(np.uint32)[0, 0]))
+    windows = [WindowSpec(size, *PERMISSIONS[index]) for index, size in enumerate(window_bytes(plan))]
     contents = (b"".join(word.to_bytes(WORD_BYTES, "little") for word in words),
-                plan.pack_weights(b.codes.T, None if b.scales is None else b.scales.T), plan.pack_activations(a.codes, a.scales))
+                pack_weights(plan, b.codes.T, None if b.scales is None else b.scales.T), pack_activations(plan, a.codes, a.scales))
     golden = GoldenDevice(config, windows, strict=strict)
     with Simulator(config, progress=progress) as own:
         own.set_dram_timing(bytes_per_cycle=timing.bytes_per_cycle, latency=timing.latency)
@@ -80,7 +82,7 @@ def multiply(config: Config, a: Matrix, b: Matrix, timing: DramTiming | None = N
         _run(golden, contents, len(words), "golden machine")
         mismatches = [difference(0, name, np.frombuffer(given, np.uint8), np.frombuffer(wanted, np.uint8)) for name, given, wanted in (
             ("results", rtl.read_window(RESULTS), golden.read_window(RESULTS)), ("scratchpad", rtl.scratchpad(), golden.scratchpad()))]
-        results, seconds = plan.unpack_results(rtl.read_window(RESULTS)), own.seconds
+        results, seconds = unpack_results(plan, rtl.read_window(RESULTS)), own.seconds
     for name, given, wanted in zip(("results", "scales of results"), results, expected, strict=True):
         if given is not None and wanted is not None:
             mismatches.append(difference(0, f"{name} against the golden arithmetic", given, wanted))

@@ -1,25 +1,16 @@
-"""A product of matrices in number formats as a program: which part is where when, and how operands lie in DRAM."""
+"""Plans a product of matrices in number formats: which part is where when."""
 
 import dataclasses
 from collections.abc import Iterator
 from math import gcd
 
-import numpy as np
-from numpy.typing import NDArray
-
-from weft.gen.compiler.builder import ProgramBuilder
-from weft.gen.compiler.dependences import Region
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.formats.element import Element
 from weft.gen.formats.tiling import WINDOW
 
 PROGRAM, WEIGHTS, ACTIVATIONS, RESULTS = range(4)  # what the windows hold
 MOST = 4095  # rows and groups of an instruction
 LONGEST_ROW = 65535  # lines of a LOAD
-ONE = 0x3F80_0000  # as an fp32
-
-Codes = NDArray[np.integer]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,10 +178,10 @@ class Gemm:
         return -(-size // self.config.line_bytes)
 
     @property
-    def window_bytes(self) -> tuple[int, int, int, int]:
-        """Of the four windows."""
+    def operand_bytes(self) -> tuple[int, int, int]:
+        """Of the windows for weights, activations and results."""
         line = self.config.line_bytes
-        return (len(self.program(0)) * 16, self.pieces * self.piece_lines * line, self.bands * self.activation_lines * line,
+        return (self.pieces * self.piece_lines * line, self.bands * self.activation_lines * line,
                 self.bands * (self.band_rows * self.bundles * self.result_row_lines + self.result_scale_lines) * line)
 
     @property
@@ -229,133 +220,9 @@ class Gemm:
                 return Places(**starts)
         return None
 
-    # -- program ----------------------------------------------------------------------------------------
-    def program(self, position: int, factor: int = ONE) -> list[int]:
-        """Instruction words. `position`: of the accumulators' window. `factor`: code of the results' fp32 factor, if they have one."""
-        config, kept, places, builder = self.config, self.config.results, self.places, ProgramBuilder()
-        line, half, row_lines = config.line_bytes, config.accumulator_lines // 2, self.result_row_lines
-        builder.configure("GEMM_SHAPE", rows=self.rows, row_stride=self.present * self.chunk_bytes,
-                          scale_stride=self.present * self.chunk_scales, groups=self.groups, position=position)
-        builder.configure("ROUND_SHAPE", rows=self.rows, stride=row_lines * line, scale_stride=self.result_scale_bytes, position=position,
-                          factor=factor)
-        scale_place = Region("scratchpad", places.result_scales, self.result_scale_lines)
-        slots: dict[int, int] = {}  # which piece of weights lies where
-        block = -1  # of activations that is there
-        side = 0
-        for band, span, at_pass in ((b, s, p) for b in range(self.bands) for s in range(self.spans) for p in range(self.passes)):
-            accumulator, top = side * half, at_pass * self.rows
-            for fold, chunk in ((f, c) for f in range(kept.folds) for c in range(self.chunks)):
-                wanted = band * self.chunks // self.present + chunk // self.present
-                if wanted != block:
-                    block = wanted
-                    self._load(builder, ACTIVATIONS, block * (self.element_lines + self.scale_lines), places.elements, self.element_lines)
-                    self._load(builder, ACTIVATIONS, block * (self.element_lines + self.scale_lines) + self.element_lines, places.scales,
-                               self.scale_lines)
-                strip = (span * kept.folds + fold) * self.chunks + chunk
-                piece, inside = divmod(strip * self.chunk_lines, self.piece_lines)
-                slot = piece % self.buffers
-                if slots.get(slot) != piece:
-                    slots[slot] = piece
-                    self._load(builder, WEIGHTS, piece * self.piece_lines, places.weights + slot * self.piece_lines, self.piece_lines)
-                weights, first = places.weights + slot * self.piece_lines + inside, chunk % self.present
-                builder.run("GEMM", reads=[Region("scratchpad", places.elements, self.element_lines),
-                                           Region("scratchpad", places.scales, self.scale_lines),
-                                           Region("scratchpad", weights, self.chunk_lines)],
-                            writes=[Region("accumulator", accumulator + fold * self.rows, self.rows)],
-                            activation=places.elements * line + (top * self.present + first) * self.chunk_bytes,
-                            scales=places.scales * line + (top * self.present + first) * self.chunk_scales, weight_line=weights,
-                            accumulator=accumulator + fold * self.rows, accumulate=int(chunk > 0))
-            at_bundle, beside = divmod(span, self.bundle)
-            buffer = side * self.result_lines if self.bundle == 1 else at_bundle % 2 * self.result_lines + top * row_lines
-            place = Region("scratchpad", places.results + buffer, self.rows * row_lines)
-            builder.run("ROUND", reads=[Region("accumulator", accumulator, self.rows * kept.folds)], writes=[place, scale_place],
-                        accumulator=accumulator, destination=place.first * line + beside * kept.row_bytes,
-                        scales=places.result_scales * line + top * self.result_scale_bytes + span * kept.row_scales if kept.blocked else 0,
-                        flags=0)
-            if beside == self.bundle - 1:
-                self._store(builder, place, ((band * self.band_rows + top) * self.bundles + at_bundle) * row_lines, self.rows, row_lines)
-            side ^= 1
-            if scale_place.count and (span, at_pass) == (self.spans - 1, self.passes - 1):
-                self._store(builder, scale_place, self.bands * self.band_rows * self.bundles * row_lines + band * scale_place.count, 1,
-                            scale_place.count)
-        builder.halt()
-        return builder.words()
-
-    def _load(self, builder: ProgramBuilder, window: int, dram_line: int, line: int, count: int) -> None:
-        if count:
-            builder.configure("LOAD_SHAPE", rows=1, dram_stride=0, scratchpad_stride=0, pad_before=0, pad_after=0, pad_value=0)
-            builder.run("LOAD", reads=[], writes=[Region("scratchpad", line, count)], window=window, dram_line=dram_line,
-                        scratchpad_line=line, length=count)
-
-    def _store(self, builder: ProgramBuilder, place: Region, dram_line: int, rows: int, length: int) -> None:
-        builder.configure("STORE_SHAPE", rows=rows, dram_stride=self.bundles * length if rows > 1 else 0,
-                          scratchpad_stride=length if rows > 1 else 0)
-        builder.run("STORE", reads=[place], writes=[], window=RESULTS, scratchpad_line=place.first, length=length, dram_line=dram_line)
-
-    # -- operands ---------------------------------------------------------------------------------------
-    def pack_weights(self, codes: Codes, scales: Codes | None) -> bytes:
-        """Bytes of window `WEIGHTS` from codes [k, n] and scales [blocks, n]."""
-        t, parts = self.config.tiling, []
-        depth, blocks = self.groups * t.group_depth, self.groups * t.folds * t.depth // max(1, t.operands.block)
-        for strip in range(self.spans * self.config.results.folds):
-            columns = slice(strip * t.width, (strip + 1) * t.width)
-            for chunk in range(self.chunks):
-                own = _filled(codes[chunk * depth:(chunk + 1) * depth, columns], (depth, t.width))
-                tiles = own.reshape(self.groups, t.folds, t.rows, t.products, t.width).transpose(0, 1, 2, 4, 3)
-                data = _bits(t.pair.weight, tiles.reshape(self.groups, -1))
-                if scales is not None and t.scale_lines:
-                    some = _filled(scales[chunk * blocks:(chunk + 1) * blocks, columns], (blocks, t.width))
-                    data = np.concatenate([some.reshape(self.groups, -1).astype(np.uint8), data], axis=1)
-                parts.append(data.tobytes())
-        return b"".join(parts)
-
-    def pack_activations(self, codes: Codes, scales: Codes | None) -> bytes:
-        """Bytes of window `ACTIVATIONS` from codes [m, k] and scales [m, blocks]."""
-        t, parts, line = self.config.tiling, [], self.config.line_bytes
-        depth, blocks = self.present * self.groups * t.group_depth, self.present * self.chunk_scales
-        for band, part in ((b, p) for b in range(self.bands) for p in range(self.chunks // self.present)):
-            rows = slice(band * self.band_rows, (band + 1) * self.band_rows)
-            own = _filled(codes[rows, part * depth:(part + 1) * depth], (self.band_rows, depth))
-            parts.append(_bits(t.pair.activation, own).tobytes().ljust(self.element_lines * line, b"\0"))
-            if scales is not None and blocks:
-                some = _filled(scales[rows, part * blocks:(part + 1) * blocks], (self.band_rows, blocks)).astype(np.uint8)
-                parts.append(some.tobytes().ljust(self.scale_lines * line, b"\0"))
-        return b"".join(parts)
-
-    def unpack_results(self, data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-        """Codes [m, n] and scales [m, blocks] from the bytes of window `RESULTS`. Scales are bytes as they are."""
-        kept, line = self.config.results, self.config.line_bytes
-        size = self.bands * self.band_rows * self.bundles * self.result_row_lines * line
-        elements = np.frombuffer(data[:size], np.uint8).reshape(self.bands * self.band_rows, -1)
-        codes = _codes(kept.operand.element, elements)[:self.m, :self.n]
-        if not kept.blocked:
-            return codes, None
-        bands = np.frombuffer(data[size:], np.uint8).reshape(self.bands, -1)[:, :self.band_rows * self.result_scale_bytes]
-        scales = bands.reshape(-1, self.result_scale_bytes)[:self.m, :-(-self.n // kept.operand.block)]
-        return codes, scales.astype(np.int64)
-
-
 def _halves(most: int) -> list[int]:
     """most, half of it rounded up, and so on down to 1."""
     found = [most]
     while found[-1] > 1:
         found.append(-(-found[-1] // 2))
     return found
-
-
-def _filled(codes: Codes, shape: tuple[int, int]) -> Codes:
-    """With zeros up to `shape`."""
-    return np.pad(codes, [(0, size - given) for size, given in zip(shape, codes.shape, strict=True)])
-
-
-def _bits(element: Element, codes: Codes) -> NDArray[np.uint8]:
-    """Rows of codes as bytes: lowest bit of the first code first, without gaps."""
-    bits = (codes[..., None] >> np.arange(element.bits) & 1).astype(np.uint8)
-    return np.packbits(bits.reshape(len(codes), -1), axis=1, bitorder="little")
-
-
-def _codes(element: Element, data: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Inverse of `_bits` for rows of whole bytes."""
-    bits = np.unpackbits(data, axis=1, bitorder="little").reshape(len(data), -1, element.bits).astype(np.int64)
-    codes: NDArray[np.int64] = (bits << np.arange(element.bits)).sum(-1)
-    return codes

@@ -7,6 +7,8 @@ import pytest
 
 from weft.gen import isa
 from weft.gen.compiler.gemm import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
+from weft.gen.compiler.gemm_operands import pack_activations, pack_weights, unpack_results
+from weft.gen.compiler.gemm_program import program, window_bytes
 from weft.gen.config import Accumulator, Array, Axi, Config, Scratchpad
 from weft.gen.errors import WeftError
 from weft.gen.formats.operand import OPERANDS
@@ -37,16 +39,16 @@ def on_the_golden_machine(machine: Config, shape: tuple[int, int, int], seed: in
     plan = Gemm.plan(machine, *shape)
     position, product = golden_product(machine, a, b)
     (codes, scales), factor = golden_results(machine, product)
-    words = plan.program(position, int(factor.view(np.uint32)[0, 0]))
-    device = GoldenDevice(machine, [WindowSpec(size, *PERMISSIONS[n]) for n, size in enumerate(plan.window_bytes)], strict=True)
+    words = program(plan, position, int(factor.view(np.uint32)[0, 0]))
+    device = GoldenDevice(machine, [WindowSpec(size, *PERMISSIONS[n]) for n, size in enumerate(window_bytes(plan))], strict=True)
     for index, data in enumerate((b"".join(word.to_bytes(WORD_BYTES, "little") for word in words),
-                                  plan.pack_weights(b.codes.T, None if b.scales is None else b.scales.T),
-                                  plan.pack_activations(a.codes, a.scales))):
-        assert len(data) == plan.window_bytes[index]
+                                  pack_weights(plan, b.codes.T, None if b.scales is None else b.scales.T),
+                                  pack_activations(plan, a.codes, a.scales))):
+        assert len(data) == window_bytes(plan)[index]
         device.write_window(index, data)
     assert device.run(len(words)).error is None
     assert not product.overflow.any()
-    found, found_scales = plan.unpack_results(device.read_window(RESULTS))
+    found, found_scales = unpack_results(plan, device.read_window(RESULTS))
     assert (found == codes).all()
     assert (found_scales is None) == (scales is None) and (scales is None or (found_scales == scales).all())
     return plan, product
@@ -121,9 +123,9 @@ def test_results_are_operands_of_the_next_product(name):
     a, b = random_matrices(machine, 9, 96, 64, 1)
     t = machine.tiling
     (codes, scales), _ = golden_results(machine, gemm(a, b, position=lowest_position(a, b, WINDOW, t.part), part=t.part))
-    operands = second.pack_activations(codes, scales)
-    assert len(operands) == first.window_bytes[RESULTS] == second.window_bytes[ACTIVATIONS]
-    found, own = first.unpack_results(operands)
+    operands = pack_activations(second, codes, scales)
+    assert len(operands) == window_bytes(first)[RESULTS] == window_bytes(second)[ACTIVATIONS]
+    found, own = unpack_results(first, operands)
     assert (found == codes).all() and (own == scales).all()
 
 
@@ -131,14 +133,14 @@ def test_each_byte_crosses_the_bus_once_where_it_fits():
     """And in MXFP4 they are few: 0.56 of those that the same layer has in int8, at the least."""
     plan = Gemm.plan(Config.load(ROOT / "configs" / "mxfp4.toml"), 256, 1024, 1024)
     moved, shape = {WEIGHTS: 0, ACTIVATIONS: 0, RESULTS: 0}, {}
-    for word in plan.program(0):
+    for word in program(plan, 0):
         name, values = (decoded := isa.decode(word)).instruction.name, decoded.values
         if name.endswith("_SHAPE"):
             shape[name] = values
         elif name in ("LOAD", "STORE"):
             moved[values["window"]] += shape[f"{name}_SHAPE"]["rows"] * values["length"] * 16
-    assert list(moved.values()) == list(plan.window_bytes[1:])
-    assert sum(plan.window_bytes) <= 0.56 * (256 * 1024 + 1024 * 1024 + 256 * 1024)
+    assert list(moved.values()) == list(window_bytes(plan)[1:])
+    assert sum(window_bytes(plan)) <= 0.56 * (256 * 1024 + 1024 * 1024 + 256 * 1024)
 
 
 @pytest.mark.parametrize("size", [(128, 512, 512), (256, 1024, 1024)])
@@ -153,11 +155,11 @@ def test_elements_and_scales_lie_in_different_banks(size):
 def test_weights_lie_densely(name):
     """Of sizes that fill the tiles: the bits of every element with its share of the scale, and not one more."""
     plan = Gemm.plan(config(16, name, kib=64), 1, 64, 32)
-    assert plan.window_bytes[1] * 8 == 64 * 32 * OPERANDS[name].bits_per_element
+    assert window_bytes(plan)[1] * 8 == 64 * 32 * OPERANDS[name].bits_per_element
 
 
 def test_four_bits_move_half_the_bytes():
-    sizes = [Gemm.plan(config(16, name, kib=64), 16, 128, 64).window_bytes for name in ("mxfp4", "mxint8")]
+    sizes = [window_bytes(Gemm.plan(config(16, name, kib=64), 16, 128, 64)) for name in ("mxfp4", "mxint8")]
     assert sizes[0][1] / sizes[1][1] == sizes[0][2] / sizes[1][2] == 4.25 / 8.25
 
 
@@ -221,11 +223,11 @@ def test_the_rtl_gives_the_same_bytes(machine, shapes):
 def test_results_out_of_range_stop_the_rtl_as_the_golden_machine(change):
     """A ROUND of several rows in blocks of eight lines each."""
     plan = Gemm.plan(BLOCKS, 4, 64, 40)
-    words = plan.program(0)
+    words = program(plan, 0)
     place = next(index for index, word in enumerate(words) if isa.decode(word).instruction.name == "ROUND")
     found = isa.decode(words[place])
     words[place] = isa.encode("ROUND", wait=found.wait, signal=found.signal, **{**found.values, **change})
-    windows = [WindowSpec(size, *PERMISSIONS[n]) for n, size in enumerate(plan.window_bytes)]
+    windows = [WindowSpec(size, *PERMISSIONS[n]) for n, size in enumerate(window_bytes(plan))]
     errors = []
     with Simulator(BLOCKS) as own:
         for device in (RtlDevice(own, windows, max_cycles=100_000), GoldenDevice(BLOCKS, windows)):

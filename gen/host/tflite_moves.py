@@ -129,7 +129,9 @@ def _space_to_batch(call: Call) -> Compute:
     call.one_type()
     sizes, around, points = call.integers(1), _amounts(call, 2), call.input(0).zero_points
     require(len(sizes) == 2 and len(call.input(0).shape) == 4, "not of four dimensions")
-    fill = points[0] if points.size and call.rounding == "litert" else 0  # tflite-micro fills with 0, whatever that means
+    require(call.rounding == "litert" or not around.any(), "padding, which tflite-micro fills with what its memory held before "
+            "(with --rounding litert it is the zero point)")
+    fill = points[0] if points.size else 0
 
     def run(x: np.ndarray) -> np.ndarray:
         whole = np.pad(x, [(0, 0), *map(tuple, around), (0, 0)], constant_values=fill)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from weft.gen.frontend.refusal import Unsupported
 from weft.gen.frontend.tflite_file import read_model
 from weft.gen.host.tflite import HOSTED
 from weft.gen.host.tflite_parts import Call
@@ -336,6 +337,7 @@ def _samples(drawn, operator):
             values = (chance.normal(size=drawn.shape) * chance.choice([1, 10, 1000])).astype(np.float32)
             # Halves, equal values and exact quotients are where implementations differ.
             values = np.where(chance.integers(0, 2, drawn.shape) == 1, np.round(values * 2) / 2, values).astype(np.float32)
+            values += np.float32(0)  # no -0: which of two zeros a minimum keeps depends on the order
             yield np.abs(values) if operator == "SQRT" else values
         else:
             low, high = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "int32": (-1 << 30, 1 << 30)}[drawn.kind]
@@ -365,7 +367,12 @@ def test_operator_equals_the_engines(operator):
             repeated = len([index for index in model.operators[0].inputs if model.tensors[index].data is None])
             for sample in _samples(drawn, operator):
                 for name, engine in list(engines.items()):
-                    ours = HOSTED[operator](Call(model, model.operators[0], name))([sample] * repeated)
+                    try:
+                        ours = HOSTED[operator](Call(model, model.operators[0], name))([sample] * repeated)
+                    except Unsupported:
+                        assert (operator, name) == ("SPACE_TO_BATCH_ND", "tflm")  # it may fill with anything
+                        del engines[name]
+                        continue
                     try:
                         results = engine.run(sample)
                     except RuntimeError:  # a type that it has no kernel for shows only now

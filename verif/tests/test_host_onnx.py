@@ -234,6 +234,7 @@ def _samples(drawn_seed, port, operator):
         if port.type == "float32":
             values = (chance.normal(size=port.shape) * chance.choice([1, 10, 1000])).astype(np.float32)
             values = np.where(chance.integers(0, 2, port.shape) == 1, np.round(values * 2) / 2, values).astype(np.float32)
+            values += np.float32(0)  # no -0: which of two zeros a minimum keeps depends on the order
             yield np.abs(values) if operator == "Sqrt" else values
         else:
             low, high = np.iinfo(port.type).min, np.iinfo(port.type).max

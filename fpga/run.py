@@ -20,6 +20,7 @@ from weft.gen.host.stages import Values
 from weft.sim.execute import INPUT, OUTPUT, run_program
 from weft.sim.inputs import load_samples
 from weft.sim.output import check_writable, staged
+from weft.sim.runner import save_outputs
 
 Progress = Callable[[str, int, int], None]
 
@@ -62,9 +63,7 @@ def run(config: Config, model: Path, inputs: Path, out: Path, options: RunOption
               "host": [{"name": stage.name, "operator": stage.operator, "why": stage.why} for stage in split.on_host],
               "parts": len(split.parts), "command": options.command}
     with staged(out) as folder:
-        names: dict[str, Any] = {f"{name}_" if name == "file" else name: np.concatenate([sample[name] for sample in values])
-                                 for name in split.outputs}  # numpy keeps the name "file" for itself
-        np.savez(folder / "outputs.npz", **names)
+        save_outputs(folder, split.outputs, [[sample[name] for name in split.outputs] for sample in values])
         (folder / "run.json").write_text(json.dumps(report, indent=1) + "\n")
     if report["mismatches"]:
         wrong_samples = [row.sample for row in rows if row.differing_bytes]
@@ -92,6 +91,7 @@ def _run_part(part: AcceleratorStage, network: CompiledNetwork, values: list[Val
     """Run one part on every sample: adds its outputs to `values`, and what it took to `rows`. The golden machine has its turn before:
     a board that hears nothing for a while goes back to its slow rate."""
     packed = [network.pack_input(part.encode(sample)) for sample in values]
+
     def outputs(device: str, who: str) -> Iterator[tuple[bytes, int | None, float]]:
         return _outputs(device, network, packed, options, lambda text, done: progress(f"{who}{text}", done, len(rows)))
 

@@ -43,6 +43,11 @@ class Machine:
     organisation: str = _option("decoupled", "units that run at the same time, or one small datapath that performs all instructions "
                                 "one after the other", choices=("decoupled", "sequential"), extra=True)
 
+    @property
+    def overlaps(self) -> bool:
+        """Units work at the same time."""
+        return self.organisation != "sequential"
+
 
 @dataclasses.dataclass(frozen=True)
 class Array:

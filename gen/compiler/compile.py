@@ -38,7 +38,6 @@ class Compilation:
 
     def __init__(self, graph: Graph, config: Config, dump: bool) -> None:
         self.whole, self.config, self.dump = graph, config, dump
-        self.overlaps = config.machine.organisation != "sequential"  # units work at the same time
         self.graph, self.kept = without_constant_channels(graph, config.lanes)
         self.simple: Simplified = simplify(self.graph)
         self.stationary: frozenset[int] = frozenset()
@@ -79,7 +78,8 @@ class Compilation:
 
     def emit(self) -> CompiledNetwork:
         """The program. Once: afterwards the object is used up."""
-        steps = Schedule(self.placement, self.traffic, self.context, stationary=self.stationary, overlaps=self.overlaps).steps()
+        steps = Schedule(self.placement, self.traffic, self.context, stationary=self.stationary,
+                         overlaps=self.config.machine.overlaps).steps()
         if self.context.resident:
             self.context.resident.finish(self.image)
         start = ring_start(self.plan.height, _ring_lines(self.block_limit), self.config)
@@ -87,7 +87,7 @@ class Compilation:
         constants = ConstantFetch(steps, ring, self.emitter)
         first_layer = list(accumulate((item.layer for item in reversed(steps)), min))[::-1]  # of what is still to come
         for index, item in enumerate(steps):
-            if self.overlaps:
+            if self.config.machine.overlaps:
                 ring.grow(free_from(self.plan.buffers, first_layer[index], self.config))
             item.step.emit(constants.before(index))
             constants.after(index)

@@ -76,7 +76,7 @@ class Planner:
 
     def __init__(self, config: Config, graph: Graph, simple: Simplified, ring: int, *, keep: bool = False) -> None:
         self.config, self.graph, self.simple, self.keep = config, graph, simple, keep
-        self.overlaps = config.machine.organisation != "sequential"
+        self.overlaps = config.machine.overlaps
         self.limit = config.scratchpad_lines - ring - 1
         self.born = {simple.root[graph.input]: 0}
         self.dies = {simple.root[graph.input]: 0}

@@ -79,7 +79,7 @@ def array_bound(config: Config, simple: Simplified, plan: "Plan", chain: range) 
 
 
 def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Work:
-    overlaps = config.machine.organisation != "sequential"
+    overlaps = config.machine.overlaps
     lanes, work, constants, bands, added = config.lanes, Work(overlaps), 0, 0, 0
     stages = sum(not isinstance(simple.nodes[step], Add) or step == chain.start for step in chain)
     takes_turns = stages > 1 and chain.start in plan.single  # each stage with the one that reads what it is about to replace

@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
+from weft.gen.compiler.apart import Reading, move_apart
 from weft.gen.compiler.bands import Bands
 from weft.gen.compiler.layout import Halo, Layout, conv_halo
+from weft.gen.compiler.lower.convolution import parts_of, tiles_of
 from weft.gen.compiler.lower.packed import Packing
 from weft.gen.compiler.lower.pooling import sums_over_rows
-from weft.gen.compiler.memory import AccumulatorSlots, Buffer, place
+from weft.gen.compiler.memory import AccumulatorSlots, Buffer, place, ring_start
+from weft.gen.compiler.plan_cost import weight_lines
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.compiler.turns import Rows, held_between, input_rows, made_rows
 from weft.gen.config import Config
@@ -19,6 +22,8 @@ from weft.gen.graph import Add, Conv, Graph, MaxPool, Softmax, Tensor
 
 PACKED = "packed windows"  # name of their buffers
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
+HIDES = 2  # times R pixels of a tile hide the loading of the next one's weights (measured)
+LONG = 8  # times R pixels: a longer tile loses less than an addition whose operands lie in the banks that the array reads (measured)
 SHARES = 1.0, 0.75  # of the free lines that bands may take: if fragmentation defeats the placement, less
 
 
@@ -77,7 +82,7 @@ class Planner:
     def __init__(self, config: Config, graph: Graph, simple: Simplified, ring: int, *, keep: bool = False) -> None:
         self.config, self.graph, self.simple, self.keep = config, graph, simple, keep
         self.overlaps = config.machine.overlaps
-        self.limit = config.scratchpad_lines - ring - 1
+        self.ring, self.limit = ring, config.scratchpad_lines - ring - 1
         self.born = {simple.root[graph.input]: 0}
         self.dies = {simple.root[graph.input]: 0}
         self.halo: dict[str, Halo] = {}
@@ -165,7 +170,7 @@ class Planner:
                 bands = Bands()
                 for _, own in fits:
                     bands.add(own)
-                height = self._place(buffers + bands.buffers)
+                height = self._place(buffers + bands.buffers, bands)
                 if height is not None:
                     return self._finish(resident, spilled, chains, bands, buffers, height)
             begin = stuck.start if stuck else 0
@@ -189,12 +194,38 @@ class Planner:
         step = chain[-1]
         return step - 1 if step - 1 > chain.start and isinstance(self.simple.nodes[step], Add) else step
 
-    def _place(self, buffers: list[Buffer]) -> int | None:
+    def _place(self, buffers: list[Buffer], bands: Bands) -> int | None:
         """Give every buffer its lines. What is read together with weights comes first and so lies lowest, far from the bank with weights,
-        if everything fits that way too."""
+        if everything fits that way too. If weights have no bank of their own, what is read with many of them moves away from theirs."""
         long = {buffer.name: self.read_long[buffer.name.partition("#")[0]] for buffer in buffers}
         height = place(buffers, self.limit, lambda buffer: (-long[buffer.name], -buffer.lines, buffer.start))
-        return height if height is not None else place(buffers, self.limit)
+        height = height if height is not None else place(buffers, self.limit)
+        if self.overlaps and height is not None and (bank := ring_start(height, self.ring, self.config)) == height:
+            move_apart(buffers, self._readings(bands), height, bank // self.config.bank_lines * self.config.bank_lines)
+        return height
+
+    def _readings(self, bands: Bands) -> dict[str, list[Reading]]:
+        """How the array reads each buffer in short tiles together with weights."""
+        result: dict[str, list[Reading]] = {}
+        for step, node in enumerate(self.simple.nodes):
+            if not isinstance(node, Conv) or node.groups != 1:
+                continue
+            name, (height, width, _) = self.simple.root[node.inputs[0]], self.simple.tensors[node.output].shape
+            lanes = self.config.lanes
+            weights = weight_lines(node, None, lanes) // lanes
+            made = [span for span in bands.made.get(step, [(0, height - 1)]) if span[0] <= span[1]]
+            cut = [tiles_of(*span, width, self.config, parts_of(len(made) == 1)) for span in made]
+            pixels = max(tile.rows * tile.columns for tile in cut[0])
+            if pixels > LONG * lanes:
+                continue
+            windows = [buffer.name for buffer in bands.buffers if buffer.name.startswith(f"{PACKED}#{step}.")]
+            held = windows or [buffer for buffer, _ in bands.layouts.get((step, name), ())]
+            if not held:
+                result.setdefault(name, []).append(Reading(weights, sum(map(len, cut)), HIDES * lanes / pixels))
+            for buffer in dict.fromkeys(held):
+                times = -(-len(made) // len(set(held)))
+                result.setdefault(buffer, []).append(Reading(weights * times, max(map(len, cut)), HIDES * lanes / pixels))
+        return result
 
     def _fit(self, chain: range, share: float, spilled: frozenset[str], free: list[int]) -> Bands | None:
         """Bands of a chain's spilled operands, as few as fit in a `share` of what is free. None if not even one row fits."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from weft.gen.compiler.apart import Reading, move_apart, waits
 from weft.gen.compiler.constants import Field, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.dependences import DependenceTracker, Region
 from weft.gen.compiler.layout import Halo, Layout
@@ -81,6 +82,35 @@ class TestMemory:
 
     def test_too_much_is_refused(self) -> None:
         assert place([Buffer("a", 10, 0, 1), Buffer("b", 11, 1, 2)], 20) is None
+
+    def test_what_is_read_with_weights_moves_away_from_them(self) -> None:
+        buffers = [Buffer("written", 10, 0, 1, line=0), Buffer("read", 6, 0, 2, line=10), Buffer("later", 4, 3, 3, line=12)]
+        readings = {"read": [Reading(tiles=100, parts=3, enough=0)], "later": [Reading(tiles=5, parts=1, enough=0)]}
+        assert waits(buffers, readings, first=12) == 100 * 2 + 5, "two of three parts lie wholly among the weights"
+        move_apart(buffers, readings, height=16, first=12)
+        assert waits(buffers, readings, first=12) == 0
+        assert buffers[1].line + 6 <= buffers[0].line <= 16 - 10 and 0 <= buffers[2].line <= 12 - 4
+
+    def test_a_part_that_begins_in_another_bank_may_hide_the_loading(self) -> None:
+        buffer = Buffer("read", 8, 0, 0, line=8)
+        found = [Reading(10, 2, enough).waits(buffer, first=14) for enough in (0.25, 0.5, 0.75)]
+        assert found == [0, 10, 10], "half of the second part lies below line 14"
+        assert Reading(10, 2, 1.5).waits(buffer, first=16) == 0, "nothing lies in the bank with weights"
+
+    @pytest.mark.parametrize("seed", range(30))
+    def test_buffers_that_live_together_stay_apart(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        buffers = [Buffer(str(index), int(rng.integers(1, 30)), int(start), int(start + rng.integers(0, 3)))
+                   for index, start in enumerate(rng.integers(0, 12, 12))]
+        height = next(limit for limit in range(20, 1000) if place(buffers, limit) is not None)
+        readings = {str(index): [Reading(int(rng.integers(1, 100)), int(rng.integers(1, 5)), 0.5)]
+                    for index in rng.choice(12, 6, replace=False)}
+        before = waits(buffers, readings, height * 3 // 4)
+        move_apart(buffers, readings, height, height * 3 // 4)
+        assert waits(buffers, readings, height * 3 // 4) <= before
+        assert all(0 <= buffer.line <= height - buffer.lines for buffer in buffers)
+        assert all(a.line + a.lines <= b.line or b.line + b.lines <= a.line
+                   for index, a in enumerate(buffers) for b in buffers[:index] if a.overlaps(b))
 
     @pytest.mark.parametrize("seed", range(20))
     def test_ring_never_overlaps_live_runs(self, seed: int) -> None:

@@ -33,6 +33,7 @@ from cocotb_tools.runner import Verilator
 
 from weft.gen import verilog
 from weft.gen.errors import ToolError
+from weft.verif.bench import parts
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
@@ -48,8 +49,9 @@ OPTIONS = ("-Wno-CASEINCOMPLETE", "-Wno-PROCASSINIT", "-Wno-WIDTHTRUNC", "-Wno-W
 # The PyPI wheel ships an unconfigured verilated.mk: without these, models large enough to be split do not compile.
 MAKE = {"CFG_CXXFLAGS_PCH_I": "-include", "CFG_CXXFLAGS_STD": "-std=gnu++20", "CFG_LDLIBS_THREADS": "-pthread", "OPT_FAST": "-O1",
         "OPT_GLOBAL": "-O1"}
-# For benches of many large models and few cycles: built in a fraction of the time, several times slower to run.
-QUICK_OPTIONS, QUICK_MAKE = ("-fno-inline",), {"OPT_FAST": "-O0"}
+# For benches of many large models and few cycles: built in a fraction of the time, several times slower to run. In one file the parts of
+# a model share the headers, which take longer to compile than most of them.
+QUICK_OPTIONS, QUICK_MAKE = ("-fno-inline", "-fno-dfg", "--output-split", "0"), {"OPT_FAST": "-O0"}
 
 
 class BenchError(AssertionError):
@@ -81,7 +83,8 @@ class _Runner(Verilator):
 
 
 def run(component: Component, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
-        seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False) -> None:
+        seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False,
+        kinds: Mapping[type[Component], str] | None = None) -> None:
     """Convert `component` to Verilog with top module `name`, build it, run every cocotb test of `module` on it.
 
     Parameters
@@ -90,13 +93,13 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
     parameters: anything JSON can hold; the coroutines get it back from `bench_parameters()`.
     seed: of cocotb's random generator; 1 unless given; the environment variable WEFT_SEED goes before both.
     platform, blocks: of the conversion, and Verilog of the blocks that it instantiates.
-    quick: see `QUICK_OPTIONS`.
+    quick: see `QUICK_OPTIONS`. kinds: of parts that are converted once, see `weft.verif.bench.parts`; without a platform.
 
     Raises `BenchError` with the names of the failing tests, or if none ran, and `ToolError` if the model cannot be built.
     The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
     processes build it once. The log of the last good run of each bench stays there; a failed run leaves its own folder.
     """
-    text = verilog.convert(component, name, platform=platform)
+    text = parts.convert(component, name, kinds) if kinds else verilog.convert(component, name, platform=platform)
     # Most pins of a block stay open.
     directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name, quick=quick)
     number = int(os.environ.get(SEED, 1 if seed is None else seed))
@@ -123,7 +126,10 @@ def bench_parameters() -> dict[str, Any]:
 def build(text: str, name: str, *, quick: bool = False) -> Path:
     """Folder of the compiled model of Verilog `text` with top module `name`; builds it if there is none yet."""
     control = "`verilator_config\n" + "".join(
-        f'public_flat_rw -module "{name}" -var "{port}"\n' for port in top_ports(text, name))
+        f'public_flat_rw -module "{name}" -var "{port}"\n' for port in ports(text, name))
+    # As long as its inputs stay variables, what a part does is one function for all of its kind, and not one for each neighbourhood.
+    control += "".join(f'public_flat_rd -module "{module}" -var "{port}"\n' for module in parts.modules(text, name)
+                       for port in ports(text, module, "input") if port not in ("clk", "rst"))
     options, variables = (*OPTIONS, *(QUICK_OPTIONS if quick else ())), MAKE | (QUICK_MAKE if quick else {})
     key = json.dumps([text, control, _tools(), options, TIMESCALE, variables])
     directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
@@ -131,11 +137,11 @@ def build(text: str, name: str, *, quick: bool = False) -> Path:
     complete = directory / "complete"
     with _locked(directory / "lock"):
         if not complete.exists():
-            source, ports, log = directory / f"{name}.v", directory / "ports.vlt", directory / "build.log"
+            source, visible, log = directory / f"{name}.v", directory / "ports.vlt", directory / "build.log"
             source.write_text(text)
-            ports.write_text(control)
+            visible.write_text(control)
             try:
-                _Runner(variables).build(sources=[ports, source], hdl_toplevel=name, build_args=options, build_dir=directory,
+                _Runner(variables).build(sources=[visible, source], hdl_toplevel=name, build_args=options, build_dir=directory,
                                 timescale=TIMESCALE, log_file=log)
             except RuntimeError:
                 raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],
@@ -145,12 +151,12 @@ def build(text: str, name: str, *, quick: bool = False) -> Path:
     return directory
 
 
-def top_ports(text: str, name: str) -> list[str]:
+def ports(text: str, name: str, directions: str = "input|output") -> list[str]:
     """Names of the ports of module `name` in Verilog `text` as Yosys writes it: one declaration a line."""
     body = re.search(rf"^module {re.escape(name)}\(.*?^endmodule", text, re.DOTALL | re.MULTILINE)
     if body is None:
         raise ValueError(f"no module {name!r} in the Verilog text")
-    return re.findall(r"^  (?:input|output) (?:signed )?(?:\[\d+:0\] )?(\w+);", body[0], re.MULTILINE)
+    return re.findall(rf"^  (?:{directions}) (?:signed )?(?:\[\d+:0\] )?(\w+);", body[0], re.MULTILINE)
 
 
 def _runtime() -> Path:

@@ -2,10 +2,11 @@
 
 import dataclasses
 
-from weft.gen.config import Accumulator, Array, Config
+from weft.gen.config import Config
 from weft.gen.formats.operand import OPERANDS
 from weft.gen.formats.results import RESULTS
 from weft.gen.formats.tiling import WINDOW
+from weft.gen.sections import Accumulator, Array
 from weft.sim.gemm_measure import Measured, measure
 
 SIZE = (128, 512, 512)

@@ -18,7 +18,8 @@ from cocotb.triggers import FallingEdge, ReadOnly
 
 from weft.fpga.technology.ecp5 import Ecp5
 from weft.fpga.technology.ice40 import Ice40
-from weft.gen.config import Array, Axi, Config
+from weft.gen.config import Config
+from weft.gen.sections import Array, Axi
 from weft.hdl.matrix.array import SystolicArray
 from weft.verif.bench import runner
 from weft.verif.bench.blocks import ecp5_model, ice40_model

@@ -12,7 +12,8 @@ import cocotb
 import numpy as np
 import pytest
 
-from weft.gen.config import Accumulator, Array, Axi, Config, Counters, Queues, Scratchpad, Vector
+from weft.gen.config import Config
+from weft.gen.sections import Accumulator, Array, Axi, Counters, Queues, Scratchpad, Vector
 from weft.hdl.npu import Npu
 from weft.verif.bench import runner
 from weft.verif.bench.npu_host import Host

@@ -17,9 +17,10 @@ from cocotbext.wishbone.driver import WBOp, WishboneMaster
 
 from weft.gen import csr, isa
 from weft.gen.compiler import compile_network
-from weft.gen.config import Config, Vector
+from weft.gen.config import Config
 from weft.gen.frontend import encode_input, load
 from weft.gen.isa import Cause, Unit
+from weft.gen.sections import Vector
 from weft.hdl.npu_wishbone import NpuWishbone
 from weft.verif import oracles
 from weft.verif.bench import runner

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from rich.console import Console
 
-from weft.gen.config import Accumulator, Array, Axi, Config, Scratchpad
+from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.formats.operand import OPERANDS, Operand
+from weft.gen.sections import Accumulator, Array, Axi, Scratchpad
 from weft.sim.docs_page import ROOT, rewrite
 from weft.sim.format_error import story
 from weft.sim.gemm import multiply

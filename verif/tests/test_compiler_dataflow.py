@@ -9,8 +9,9 @@ from weft.gen import isa
 from weft.gen.compiler import compile_network
 from weft.gen.compiler.builder import Emitted
 from weft.gen.compiler.dataflow import stationary_sums
-from weft.gen.config import FOLDS_IN_PLACE, Array, Axi, Config
+from weft.gen.config import FOLDS_IN_PLACE, Config
 from weft.gen.errors import WeftError
+from weft.gen.sections import Array, Axi
 from weft.verif.golden import reference
 from weft.verif.random_networks import RandomNetwork
 from weft.verif.tests.test_compiler_networks import check, configuration, run

@@ -8,9 +8,10 @@ import pytest
 from weft.gen import isa
 from weft.gen.compiler import compile_network
 from weft.gen.compiler.lower.depthwise import _folds
-from weft.gen.config import Array, Axi, Config
+from weft.gen.config import Config
 from weft.gen.graph import Conv, Graph, Scale, Tensor
 from weft.gen.isa import Rounding
+from weft.gen.sections import Array, Axi
 from weft.verif.random_networks import DepthwiseNetwork
 from weft.verif.tests.test_compiler_networks import check, configuration
 

@@ -7,8 +7,8 @@ import random
 from amaranth.sim import Simulator
 
 from weft.gen import csr
-from weft.gen.config import Counters as Option
 from weft.gen.isa import State, Unit
+from weft.gen.sections import Counters as Option
 from weft.hdl.control.counters import EVENTS, Counters
 from weft.verif.tests.programs import TINY
 

@@ -6,8 +6,9 @@ import pytest
 from amaranth.sim import Simulator
 
 from weft.gen import isa
-from weft.gen.config import Array, Config
+from weft.gen.config import Config
 from weft.gen.isa import INSTRUCTIONS, WORD_BITS, Cause
+from weft.gen.sections import Array
 from weft.hdl.control.decode import Decoder
 
 FORMATS = {"GEMM_SHAPE", "GEMM", "ROUND_SHAPE", "ROUND"}

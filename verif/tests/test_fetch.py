@@ -6,8 +6,9 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from weft.gen.config import Array, Axi, Config, Queues
+from weft.gen.config import Config
 from weft.gen.isa import WORD_BYTES, Cause
+from weft.gen.sections import Array, Axi, Queues
 from weft.hdl.control.fetch import Fetch
 from weft.hdl.interfaces import DECERR, ID_FETCH, SLVERR
 from weft.verif.tests.read_memory import ReadMemory

@@ -23,8 +23,9 @@ from weft.fpga.flow.steps import Steps
 from weft.fpga.flow.tools import Tool, ToolFailure
 from weft.fpga.flow.utilisation import Unit
 from weft.gen.cli import main
-from weft.gen.config import Accumulator, Array, Axi, Config, Scratchpad
+from weft.gen.config import Config
 from weft.gen.errors import ToolError, WeftError
+from weft.gen.sections import Accumulator, Array, Axi, Scratchpad
 from weft.verif.tests.fpga_core import tiny_core
 
 SMALL = Config(name="small", array=Array(4, 4), scratchpad=Scratchpad(4, 2), accumulator=Accumulator(1), axi=Axi(32))

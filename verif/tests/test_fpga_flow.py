@@ -14,8 +14,9 @@ from weft.fpga.flow.netlist import Netlist
 from weft.fpga.flow.steps import Done, Steps
 from weft.fpga.flow.synthesis import EMULATION, MEMORIES, NETLIST, VERILOG
 from weft.gen import rtlil
-from weft.gen.config import Accumulator, Array, Axi, Config, Scratchpad
+from weft.gen.config import Config
 from weft.gen.errors import MismatchError
+from weft.gen.sections import Accumulator, Array, Axi, Scratchpad
 from weft.verif.tests.fpga_core import tiny_core
 
 SMALL = Config(name="small", array=Array(4, 4), scratchpad=Scratchpad(4, 2), accumulator=Accumulator(1), axi=Axi(32))

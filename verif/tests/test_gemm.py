@@ -9,12 +9,13 @@ from weft.gen import isa
 from weft.gen.compiler.gemm import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
 from weft.gen.compiler.gemm_operands import pack_activations, pack_weights, unpack_results
 from weft.gen.compiler.gemm_program import program, window_bytes
-from weft.gen.config import Accumulator, Array, Axi, Config, Scratchpad
+from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.formats.operand import OPERANDS
 from weft.gen.formats.results import RESULTS as TARGETS
 from weft.gen.formats.tiling import WINDOW
 from weft.gen.isa import WORD_BYTES
+from weft.gen.sections import Accumulator, Array, Axi, Scratchpad
 from weft.sim.check import GoldenDevice
 from weft.sim.device import RtlDevice, WindowSpec
 from weft.sim.docs_page import ROOT

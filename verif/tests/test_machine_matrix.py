@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.gen.config import Array, Axi, Config, Scratchpad
+from weft.gen.config import Config
 from weft.gen.isa import CONTROL, Cause, Unit
+from weft.gen.sections import Array, Axi, Scratchpad
 from weft.verif.golden.faults import Error, UndefinedProgram
 from weft.verif.tests.programs import TINY, TINY_DEPTHWISE, TINY_OUTPUT, machine_for, run
 

@@ -5,7 +5,8 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from weft.gen.config import Array, Axi, Config
+from weft.gen.config import Config
+from weft.gen.sections import Array, Axi
 from weft.hdl.interfaces import DECERR, OKAY
 from weft.hdl.mem.main_memory import MainMemory
 

@@ -6,8 +6,9 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from weft.gen.config import Axi, Config, Counters, Machine, Vector
+from weft.gen.config import Config
 from weft.gen.errors import WeftError
+from weft.gen.sections import Axi, Counters, Machine, Vector
 from weft.hdl.sequential.assembler import Assembler
 from weft.hdl.sequential.datapath import Datapath
 from weft.hdl.sequential.microprogram import microprogram

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from weft.gen import csr, verilog
-from weft.gen.config import Array, Axi, Config
+from weft.gen.config import Config
 from weft.gen.errors import ToolError
 from weft.gen.isa import State, Unit
+from weft.gen.sections import Array, Axi
 from weft.sim import build
 from weft.sim.simulator import BusViolation, RegisterError, Simulator
 from weft.verif.tests.copier import BURST, Copier

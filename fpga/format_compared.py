@@ -23,12 +23,12 @@ HEADING = "## What was compared"
 TEXT = HEADING + """
 
 Products of matrices on the RTL of `FormatUnit`, simulated by Verilator, against exact sums in Python integers that are rounded to fp32
-once: {results} results on {arrays} arrays, {differences} differences. `make formats` measures, hours for all of them. Arrays of 4, 8, 16
-or 32 rows and columns get the same matrices, of M x K x N {shapes}; every second one has infinities and numbers that are none, where
-there are such. Either weights stay in the array or sums do. Each product comes in {tilings} tilings: full tiles in random order, and lines,
-columns and K cut anywhere, the pieces in any order and, with several segments, beside each other. Operands are such that all terms of
-finite ones fit the window of the accumulators; where all are finite, its flags must say so. Below: results that were compared. Where
-nothing stands, and in formats without a line, nothing was simulated.
+once: {results} results on {arrays} arrays, {differences} differences. {same} of {pairs} pairs of formats gave the same bits on all of
+their arrays. `make formats` measures. Arrays of 4, 8, 16 or 32 rows and columns get the same matrices, of M x K x N {shapes}; every
+second one has infinities and numbers that are none, where there are such. Either weights stay in the array or sums do. Each product comes
+in {tilings} tilings: full tiles in random order, and lines, columns and K cut anywhere, the pieces in any order and, with several segments,
+beside each other. Operands are such that all terms of finite ones fit the window of the accumulators; where all are finite, its flags must
+say so. Below: results that were compared. Where nothing stands, and in formats without a line, nothing was simulated.
 
 {table}
 """
@@ -47,6 +47,7 @@ class Record:
     tilings: int
     results: int
     differences: int
+    digest: str  # of the results
 
 
 def load(folder: Path) -> list[Record]:
@@ -57,7 +58,7 @@ def load(folder: Path) -> list[Record]:
         names, rows, columns, packing, dataflow = known["arrangement"]
         if rows == columns and known["target"] == "fp32":
             found.append(Record(tuple(names), rows, columns, packing, dataflow, tuple(map(tuple, known["shapes"])), known["tilings"],
-                                known["results"], known["differences"]))
+                                known["results"], known["differences"], known["digest"]))
     usual = [(each.shapes, each.tilings) for each in found]
     return [each for each in found if usual.count((each.shapes, each.tilings)) == max(map(usual.count, usual))]
 
@@ -71,6 +72,9 @@ def section(records: Iterable[Record]) -> str:
     rows: dict[tuple[tuple[str, str], int], list[Record]] = {}
     for each in records:
         rows.setdefault((each.operands, each.packing), []).append(each)
+    digests: dict[tuple[str, str], set[str]] = {}
+    for each in records:
+        digests.setdefault(each.operands, set()).add(each.digest)
     lines = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1))]
     order = list(OPERANDS)
     for (operands, packing), own in sorted(rows.items(), key=lambda row: (
@@ -81,6 +85,7 @@ def section(records: Iterable[Record]) -> str:
                       *(cells.get((dataflow, size), "") for dataflow in DATAFLOWS for size in SIZES)))
     return TEXT.format(
         results=f"{sum(each.results for each in records):,}", arrays=len(records), differences=sum(each.differences for each in records),
+        same=sum(len(own) == 1 for own in digests.values()), pairs=len(digests),
         shapes=", ".join(" x ".join(map(str, shape)) for shape in records[0].shapes), tilings=records[0].tilings,
         table="\n".join("| " + " | ".join(line) + " |" for line in lines))
 

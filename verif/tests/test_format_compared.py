@@ -8,20 +8,20 @@ from weft.fpga import format_compared
 from weft.fpga.format_compared import COLUMNS, PAGE
 from weft.gen.errors import WeftError
 
-USUAL = {"target": "fp32", "shapes": [[1, 1, 1], [5, 33, 7]], "tilings": 2, "results": 72, "differences": 0}
+USUAL = {"target": "fp32", "shapes": [[1, 1, 1], [5, 33, 7]], "tilings": 2, "results": 72, "differences": 0, "digest": "d"}
 
 
 def test_records_become_a_section(tmp_path):
     for number, change in enumerate((
             {"arrangement": [["int8", "int4"], 4, 4, 1, "weight_stationary"]},
-            {"arrangement": [["mxfp4", "mxfp4"], 16, 16, 4, "output_stationary"], "differences": 3},
+            {"arrangement": [["mxfp4", "mxfp4"], 16, 16, 4, "output_stationary"], "differences": 3, "digest": "e"},
             {"arrangement": [["mxfp4", "mxfp4"], 8, 8, 4, "output_stationary"]},
             {"arrangement": [["int8", "int8"], 4, 4, 1, "weight_stationary"], "tilings": 12, "results": 999},
             {"arrangement": [["int8", "int8"], 4, 4, 1, "weight_stationary"], "target": "bf16"},
             {"arrangement": [["nvfp4", "nvfp4"], 32, 2, 1, "weight_stationary"]})):
         (tmp_path / f"{number}.json").write_text(json.dumps(USUAL | change))
     text = format_compared.section(format_compared.load(tmp_path))
-    assert "216 results on 3 arrays, 3 differences" in text and "1 x 1 x 1, 5 x 33 x 7;" in text
+    assert "216 results on 3 arrays, 3 differences" in text and "1 of 2 pairs of formats gave" in text and "1 x 1 x 1, 5 x 33 x 7;" in text
     assert text.index("| mxfp4 | 4 | 3 |  |  |  |  |  | 72 | 72 |  |") < text.index("| int8 x int4 | 1 | 0 | 72 |")
     page = format_compared.replaced("# Page\n\n## One\n", text)
     assert format_compared.kept(page) == text and format_compared.replaced(page + "## Two\n", "x\n") == "# Page\n\n## One\n\nx\n## Two\n"
@@ -37,5 +37,7 @@ def test_page_has_no_difference_and_adds_up():
     assert tuple(lines[0]) == COLUMNS
     rows = [dict(zip(COLUMNS, line, strict=True)) for line in lines[2:]]
     assert rows and all(row["differences"] == "0" for row in rows)
+    pairs = len({row["operands"] for row in rows})
+    assert f"{pairs} of {pairs} pairs of formats gave the same bits on all of their arrays" in text.replace("\n", " ")
     counts = [int(row[column].replace(",", "")) for row in rows for column in COLUMNS[3:] if row[column]]
     assert f"{sum(counts):,} results on {len(counts)} arrays, 0 differences" in text.replace("\n", " ")

@@ -46,12 +46,11 @@ TIMESCALE = ("1ns", "1ps")
 OPTIONS = ("-Wno-CASEINCOMPLETE", "-Wno-PROCASSINIT", "-Wno-WIDTHTRUNC", "-Wno-WIDTHEXPAND", "-Wno-UNOPTFLAT", "-Wno-UNSIGNED",
            "-Wno-CMPCONST", "-Wno-TIMESCALEMOD", "--x-assign", "fast", "--no-timing")
 
-# The PyPI wheel ships an unconfigured verilated.mk: without these, models large enough to be split do not compile.
-MAKE = {"CFG_CXXFLAGS_PCH_I": "-include", "CFG_CXXFLAGS_STD": "-std=gnu++20", "CFG_LDLIBS_THREADS": "-pthread", "OPT_FAST": "-O1",
-        "OPT_GLOBAL": "-O1"}
-# For benches of many large models and few cycles: built in a fraction of the time, several times slower to run. In one file the parts of
-# a model share the headers, which take longer to compile than most of them.
-QUICK_OPTIONS, QUICK_MAKE = ("-fno-inline", "-fno-dfg", "--output-split", "0"), {"OPT_FAST": "-O0"}
+# The PyPI wheel ships an unconfigured verilated.mk. A model is compiled as one file: headers take longer than most parts of a large one.
+MAKE = {"CFG_CXXFLAGS_STD": "-std=gnu++20", "CFG_LDLIBS_THREADS": "-pthread", "OPT_FAST": "-O1", "OPT_GLOBAL": "-O1",
+        "VM_PARALLEL_BUILDS": "0"}
+# For benches of many large models and few cycles: built in a fraction of the time, several times slower to run.
+QUICK_OPTIONS, QUICK_MAKE = ("-fno-inline", "-fno-dfg"), {"OPT_FAST": "-O0"}
 
 
 class BenchError(AssertionError):

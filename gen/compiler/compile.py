@@ -45,8 +45,8 @@ class Compilation:
         self.image = Image(config.line_bytes)
         self.block_limit, self.plan = self._plan()
         self.context = Context(self.emitter, self.image, self.block_limit)
-        if fits(self.simple.nodes, config, self.block_limit):
-            self.context.resident = ResidentSets(self.emitter)
+        self.resident = ResidentSets(self.emitter) if fits(self.simple.nodes, config, self.block_limit) else None
+        self.context.resident = self.resident
         self.placement = Placement(self.graph, self.simple, self.plan, config)
         self.traffic = Traffic(self.placement, self.emitter, dump=dump)
 
@@ -78,12 +78,12 @@ class Compilation:
 
     def emit(self) -> CompiledNetwork:
         """The program. Once: afterwards the object is used up."""
-        steps = Schedule(self.placement, self.traffic, self.context, stationary=self.stationary,
-                         overlaps=self.config.machine.overlaps).steps()
-        if self.context.resident:
-            self.context.resident.finish(self.image)
         start = ring_start(self.plan.height, _ring_lines(self.block_limit), self.config)
         ring = ConstantRing(start, self.config.scratchpad_lines - 1 - start)
+        steps = Schedule(self.placement, self.traffic, self.context, stationary=self.stationary,
+                         overlaps=self.config.machine.overlaps, room=ring.lines).steps()
+        if self.resident:
+            self.resident.finish(self.image)
         constants = ConstantFetch(steps, ring, self.emitter)
         first_layer = list(accumulate((item.layer for item in reversed(steps)), min))[::-1]  # of what is still to come
         for index, item in enumerate(steps):

@@ -229,6 +229,10 @@ class Emitter:
             line += field.planes
         return first
 
+    def restart_sets(self) -> None:
+        """Let the next parameter sets be the first ones."""
+        self._next_set = 0
+
     def accumulators(self, first: int, lines: int, steps: tuple[int, ...], *, write: bool = False) -> Operand:
         """Accumulator lines as an operand."""
         kind: Source | Destination = Destination.ACCUMULATOR if write else Source.ACCUMULATOR

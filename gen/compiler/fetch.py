@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.lasting import Uses
 from weft.gen.compiler.memory import ConstantRing
-from weft.gen.compiler.schedule import LayerStep
+from weft.gen.compiler.rounds import LayerStep
 from weft.gen.errors import WeftError
 
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up
@@ -19,7 +19,8 @@ class ConstantFetch:
 
     def __init__(self, steps: list[LayerStep], ring: ConstantRing, emitter: Emitter) -> None:
         self._steps, self._ring, self._emitter = steps, ring, emitter
-        self._uses = Uses.of([item.chain for item in steps], [item.step.blocks for item in steps], ring.lines)
+        self._uses = Uses.of([item.chain for item in steps], [item.step.blocks for item in steps], [item.step.shared for item in steps],
+                             ring.lines)
         self._wanted = deque((index, key, block) for index, blocks in enumerate(self._uses.fetched) for key, block in blocks)
         self._lying: dict[Hashable, int] = {}  # first line of what has been requested
         self._early: dict[int, int] = {}  # how many blocks a step to come finds requested

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 from collections.abc import Hashable, Sequence
+from itertools import accumulate
 
 from weft.gen.compiler.constants import Block
 
@@ -17,8 +18,9 @@ class Uses:
     released: list[int]
 
     @classmethod
-    def of(cls, chains: Sequence[int], blocks: Sequence[list[Block]], room: int) -> "Uses":
-        """Steps of the chains `chains[step]` (negative: of none) that need `blocks[step]`, with `room` lines for constants."""
+    def of(cls, chains: Sequence[int], blocks: Sequence[list[Block]], shared: Sequence[object], room: int) -> "Uses":
+        """Steps of the chains `chains[step]` (negative: of none) that need `blocks[step]`, together with all steps of equal `shared[step]`
+        that is not None, with `room` lines for constants."""
         wanted: dict[int, set[Block]] = collections.defaultdict(set)
         last: dict[int, int] = {}
         for step, (chain, own) in enumerate(zip(chains, blocks, strict=True)):
@@ -29,13 +31,14 @@ class Uses:
                 and sum(block.lines for block in own) + max(block.lines for block in own) <= room}
         keys: list[list[Hashable]] = []
         fetched: list[list[tuple[Hashable, Block]]] = []
-        released = [0] * len(blocks)
-        seen: set[Hashable] = set()
+        used: dict[Hashable, int] = {}  # last step; in the order in which they are fetched
         for step, (chain, own) in enumerate(zip(chains, blocks, strict=True)):
-            keys.append([(chain, block) if chain in stay else (step, place, block) for place, block in enumerate(own)])
-            new = [(key, block) for key, block in zip(keys[-1], own, strict=True) if key not in seen]
-            new = list(dict(new).items())
-            seen.update(key for key, _ in new)
-            fetched.append(new)
-            released[last[chain] if chain in stay else step] += len(new)
+            owner = step if shared[step] is None else id(shared[step])
+            alone = shared[step] is None, owner
+            keys.append([(chain, block) if chain in stay else (*alone, place, block) for place, block in enumerate(own)])
+            fetched.append(list({key: block for key, block in zip(keys[-1], own, strict=True) if key not in used}.items()))
+            used |= {key: last[chain] if chain in stay else step for key in keys[-1]}
+        released = [0] * len(blocks)
+        for step in accumulate(used.values(), max):  # runs end in the order in which they began
+            released[step] += 1
         return cls(keys, fetched, released)

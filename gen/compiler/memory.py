@@ -134,6 +134,14 @@ class AccumulatorSlots:
         self._half[self._bank] ^= 1
         return first
 
+    def within(self, bank: int, lines: int) -> int:
+        """First of `lines` lines in a bank that one stage of a chain keeps to, while others have the other one: its halves in turn for
+        tiles that fit there."""
+        if lines > self.lines // 2:
+            return bank * self.lines
+        self._half[bank] ^= 1
+        return bank * self.lines + self._half[bank] * (self.lines // 2)
+
     def anywhere(self, lines: int) -> int:
         """First of `lines` lines (at most `self.lines`) behind the last ones that this gave, whatever the bank: for tiles that the matrix
         unit overwrites and never adds to, which leaves the read ports to the vector unit. Many short tiles may then be under way."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 from weft.gen.compiler.plan import Choice, Plan, Planner
 from weft.gen.compiler.plan_cost import array_bound, cycles
 from weft.gen.errors import WeftError
+from weft.gen.graph import Add
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,9 @@ def _changes(planner: Planner, plan: Plan, kept: Choice) -> Iterator[Change]:
     for step in sorted(kept.single):
         yield Change(turn=frozenset({step}))
     for before, chain in pairwise(plan.chains):
-        if planner.simple.nodes[before[-1]].output in plan.spilled:
+        node = planner.simple.nodes[chain.start]
+        handed = {planner.simple.nodes[before[-1]].output, *(planner.simple.root[name] for name in node.inputs if isinstance(node, Add))}
+        if not handed.isdisjoint(plan.spilled):
             yield Change(join=frozenset({chain.start}))
             if before.start not in kept.single and planner.overlaps:
                 yield Change(join=frozenset({chain.start}), turn=frozenset({before.start}))

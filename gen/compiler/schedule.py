@@ -1,35 +1,30 @@
 """The order of work: the steps of all layers, bands of chains in turns."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
 
+from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower import LOWERINGS, Context
 from weft.gen.compiler.lower.choice import lower_conv
 from weft.gen.compiler.lower.convolution import Epilogue, Tile
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.lower.pooling import lower_part_of_mean
+from weft.gen.compiler.lower.resident import ChainSets, fits
 from weft.gen.compiler.placement import Placement
+from weft.gen.compiler.plan_cost import weight_lines
+from weft.gen.compiler.rounds import LayerStep, ask_early, mixed, rounds
 from weft.gen.compiler.steps import Step
 from weft.gen.compiler.traffic import Traffic
 from weft.gen.graph import Add, AveragePool, Conv
 
 
-@dataclasses.dataclass
-class LayerStep:
-    """A step, the index of the node that it belongs to, and that of the first node of a chain that takes turns (-1: of none)."""
-
-    layer: int
-    step: Step
-    chain: int = -1
-
-
 class Schedule:
     """Lowers the nodes of a placed graph to steps. `stationary`: layers whose sums stay in the array. `overlaps`: units work at the same
-    time."""
+    time. `room`: lines for constants."""
 
-    def __init__(self, placement: Placement, traffic: Traffic, context: Context, *, stationary: frozenset[int], overlaps: bool) -> None:
+    def __init__(self, placement: Placement, traffic: Traffic, context: Context, *, stationary: frozenset[int], overlaps: bool,
+                 room: int) -> None:
         self.placement, self.traffic, self.context = placement, traffic, context
+        self.resident, self.room = context.resident, room - (context.block_limit if context.resident else 0)
         self.simple, self.plan = placement.simple, placement.plan
         self.stationary, self.overlaps = stationary, overlaps
 
@@ -45,29 +40,59 @@ class Schedule:
                 elif index + 1 in self.plan.handed and index not in self.plan.in_place:
                     steps.append(LayerStep(chain.start, _move(self.traffic.fill_sides, index)))
             self.context.cold = chain.start == 0
-            count = len(self.placement.bands(chain.start))
-            # A stage works on what the stage before did in the round before, so nobody waits for the end of a band.
-            # With one buffer for what is handed on, the last stage comes first: it reads what the others are about to replace.
-            # With two, those come first that have nothing for the array: it would wait for what follows them in the vector unit's queue.
-            order = list(enumerate(stages))
-            if chain.start in self.plan.single:
-                order.reverse()
-            elif self.overlaps:
-                order.sort(key=lambda item: isinstance(self.simple.nodes[item[1]], Conv))
-            rounds: list[list[LayerStep]] = []
-            for turn in range(count + len(stages) - 1):
-                active = [(turn - place, index) for place, index in order if 0 <= turn - place < count]
-                parts = [list(self._band_steps(index, number, chain.start if count > 1 else -1)) for number, index in active]
-                if len(parts) > 2 and chain.start in self.plan.single and active[-1][1] == chain.start:
-                    ahead = [item for item in parts[-1] if item.step.ahead]
-                    parts[0] += ahead
-                    parts[-1] = [item for item in parts[-1] if not item.step.ahead]
-                rounds.append([item for part in parts for item in part])
-            if self.overlaps and chain.start not in self.plan.single:
-                _ask_early(rounds)
-            steps += [item for own in rounds for item in own]
+            steps += self._in_turns(chain, stages)
             steps += [LayerStep(index, _move(self.traffic.leave_layer, self.simple.nodes[index].output)) for index in chain]
         return self._hoist(steps)
+
+    def _in_turns(self, chain: range, stages: list[int]) -> list[LayerStep]:
+        """The work of a chain, round by round."""
+        nodes, single = self.simple.nodes[chain.start:chain.stop], chain.start in self.plan.single
+        context, count = self.context, len(self.placement.bands(chain.start))
+        turns = self.overlaps and count > 1
+        keep = turns and not self.resident and fits(nodes, context.emitter.config, context.block_limit)
+        context.resident = ChainSets(context.emitter, context.image) if keep else self.resident
+        # Constants of mixed work come in no order that a ring could follow; the ring may leave out an eighth at its end.
+        constants = sum(weight_lines(node, None, context.lanes) for node in nodes if isinstance(node, Conv))
+        mixes = turns and context.resident is not None and constants + constants // 8 <= self.room
+        order: list[tuple[list[list[LayerStep]], list[list[LayerStep]]]] = []
+        for active in rounds(len(stages), count, single=single):
+            working = [(stages[stage], band) for stage, band in active]
+            much = {index for index, _ in working if mixes and self._much(index)}
+            mix = bool(much) and len(much) < len(working)
+            convolves = any(self.placement.fuses(index) for index in much)
+            tiles = sum(self._tiles(index, band) for index, band in working if index in much)
+            parts: tuple[list[list[LayerStep]], list[list[LayerStep]]] = ([], [])  # those of much vector work, and others
+            for index, band in working:
+                context.bank = int(index not in much) if mix and convolves else None
+                context.turns = -(-tiles // (len(working) - len(much))) if mix and convolves and index not in much else 0
+                parts[index not in much].append(list(self._band_steps(index, band, chain.start if count > 1 else -1)))
+            order.append(parts)
+        context.turns, context.bank = 0, None
+        blocks = {block for parts in order for part in parts[0] + parts[1] for item in part for block in item.step.blocks}
+        stay = sum(block.lines for block in blocks) + max((block.lines for block in blocks), default=0) <= self.room
+        result = [mixed(*parts) if stay and all(parts) else [item for part in parts[0] + parts[1] for item in part] for parts in order]
+        if self.overlaps and (not single or len(stages) > 1):
+            ask_early(result, single=single)
+        return [item for own in result for item in own]
+
+    def _much(self, index: int) -> bool:
+        """Whether a stage takes the vector unit longer than the array."""
+        node, lanes = self.simple.nodes[index], self.context.lanes
+        if not isinstance(node, Conv):
+            return True
+        if node.groups > 1:
+            return False
+        if index in self.plan.packed:
+            return True
+        folds = weight_lines(node, None, lanes) // lanes // lines_for(len(node.weights), lanes)
+        return folds < 1 + 3 * self.placement.fuses(index)
+
+    def _tiles(self, index: int, number: int) -> int:
+        """Of all groups of outputs of a band, if they are as large as they can be."""
+        band = self.placement.bands(index)[number]
+        _, width, channels = band.output.tensor.shape
+        lines = (band.last - band.first + 1) * width
+        return lines_for(lines, self.context.emitter.slots.lines) * lines_for(channels, self.context.lanes)
 
     def _band_steps(self, index: int, number: int, chain: int) -> Iterator[LayerStep]:
         """One band of a layer, with the addition after it if that is fused."""
@@ -130,19 +155,4 @@ class Schedule:
 
 def _move(emit: Callable[..., None], *values: object, ahead: bool = False, rows: bool = False) -> Step:
     """A step without constants: `emit` with `values`."""
-    return Step(lambda _: emit(*values), ahead=ahead, rows=rows)
-
-
-def _ask_early(rounds: list[list[LayerStep]]) -> None:
-    """Ask for the rows of each band in the middle of the round before, whose other buffer is free by then. Loads are served in order: asked
-    for later, rows would come behind weights for the same band that wait until there is room for them. Windows that the first stage packs
-    are copied while the array works on its last weights in the round before."""
-    for before, own in pairwise(rounds):
-        asked, packs = [item for item in own if item.step.rows], [item for item in own if item.step.ahead and not item.step.rows]
-        own[:] = [item for item in own if not (item.step.rows or item.step.ahead)]
-        places = [index for index, item in enumerate(before) if item.step.blocks]
-        first = [index for index in places if packs and before[index].layer == packs[0].layer]
-        place = first[-1] if first else len(before)
-        before[place:place] = packs
-        middle = min(place, places[len(places) // 2]) if places else len(before) - len(packs)
-        before[middle:middle] = asked
+    return Step(lambda _: emit(*values), ahead=ahead, rows=rows, work=False)

@@ -11,6 +11,8 @@ from weft.gen.compiler.compile import Compilation, compile_network
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.lasting import Uses
 from weft.gen.compiler.plan import OUTPUT_WINDOW, Planner
+from weft.gen.compiler.rounds import LayerStep, mixed, rounds
+from weft.gen.compiler.steps import Step
 from weft.gen.graph import Conv, MaxPool
 from weft.verif.random_networks import RandomNetwork
 from weft.verif.tests.test_compiler_networks import check, configuration, run
@@ -124,8 +126,9 @@ def test_without_dump_nothing_in_between_goes_to_dram():
         assert not passing & set(compiled.spilled)
 
 
-def uses(chains: Sequence[int], blocks: list[list[Block]], room: int) -> tuple[list[int], list[int]]:
-    found = Uses.of(chains, blocks, room)
+def uses(chains: Sequence[int], blocks: list[list[Block]], room: int,
+         shared: Sequence[object] | None = None) -> tuple[list[int], list[int]]:
+    found = Uses.of(chains, blocks, shared or [None] * len(blocks), room)
     assert sum(found.released) == sum(map(len, found.fetched))
     return [len(new) for new in found.fetched], found.released
 
@@ -136,6 +139,39 @@ def test_constants_stay_for_a_chain_if_they_fit():
     assert uses([0] * 5, bands, 50) == ([1, 1, 0, 0, 0], [0, 0, 0, 0, 2])
     assert uses([0] * 5, bands, 49) == ([1, 1, 0, 1, 1], [1, 1, 0, 1, 1])
     assert uses([-1] * 5, bands, 50) == ([1, 1, 0, 1, 1], [1, 1, 0, 1, 1])
+
+
+def test_steps_that_share_a_block_fetch_it_once_and_runs_end_in_order():
+    one, two = Block(0, 10), Block(10, 20)
+    first, second = object(), object()
+    assert uses([-1] * 4, [[one], [one], [], [one]], 50, [first, first, None, second]) == ([1, 0, 0, 1], [0, 1, 0, 1])
+    assert uses([-1] * 3, [[one], [two], [one]], 50, [first, None, first]) == ([1, 1, 0], [0, 0, 2])
+
+
+def test_rounds_give_each_stage_every_band_after_the_stage_before():
+    for single in (False, True):
+        for stages in range(1, 5):
+            for bands in range(1, 6):
+                order = list(rounds(stages, bands, single=single))
+                at = {item: number for number, active in enumerate(order) for item in active}
+                assert sum(map(len, order)) == len(at) == stages * bands
+                for (stage, band), number in at.items():
+                    assert stage == 0 or at[stage - 1, band] < number
+                    assert band == 0 or at[stage, band - 1] < number
+                    # With one buffer it is read before it is written again, with two in the same round at the latest.
+                    if stage and (stage - 1, band + 1) in at:
+                        assert at[stage - 1, band + 1] > number - (not single)
+
+
+def test_work_is_mixed_evenly_and_what_is_joined_stays_together():
+    def part(layer: int, *kinds: str) -> list[LayerStep]:
+        return [LayerStep(layer, Step(lambda _: None, work=kind != "move", joined=kind == "joined")) for kind in kinds]
+
+    much, other = part(0, "move", "work", "work", "move"), part(1, "work", "joined", "move", "work", "joined", "move")
+    order = mixed([much], [other])
+    assert [item.layer for item in order] == [0, 0, 1, 1, 0, 0, 1, 1, 1, 1]
+    assert [item for item in order if item.layer] == other
+    assert [item for item in order if not item.layer] == much
 
 
 def test_rows_of_all_bands_are_those_of_the_tensor():

@@ -8,7 +8,7 @@ import numpy as np
 from weft.gen.compiler.constants import Block, Image, ParameterSets, parameter_sets
 from weft.gen.compiler.emitter import Emitter, Operand, ScaleStage
 from weft.gen.compiler.layout import Layout
-from weft.gen.compiler.lower.resident import ResidentSets
+from weft.gen.compiler.lower.resident import ChainSets, ResidentSets
 from weft.gen.graph import Scale
 from weft.gen.isa import Destination, Source
 
@@ -30,9 +30,11 @@ class Context:
     emitter: Emitter
     image: Image
     block_limit: int  # most lines of one block of constants
-    resident: ResidentSets | None = None  # if all parameter sets stay in the vector unit
+    resident: ResidentSets | ChainSets | None = None  # if parameter sets stay in the vector unit
     stationary: bool = False  # sums of the node that is being lowered stay in the array
     cold: bool = False  # the node that is being lowered is the first: nothing hides the loading of its constants
+    turns: int = 0  # tiles at least, of all groups of outputs, for another stage of a chain to work in between
+    bank: int | None = None  # of accumulators that the node keeps to, if stages of a chain have one each
     sums: tuple[int, int] = (0, 0)  # accumulators of a mean over rows that come in parts: of all rows so far, and of those of one part
     _shared: dict[bytes, Block] = dataclasses.field(default_factory=dict)
 

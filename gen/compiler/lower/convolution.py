@@ -7,6 +7,7 @@ tensor, so the fold loops run over kernel rows and over chunks of R bytes of the
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -110,11 +111,11 @@ def parts_of(alone: bool) -> int:
     return 4 if alone else 1
 
 
-def tiles_of(first: int, last: int, width: int, config: Config, parts: int, *, blocks: bool = False) -> list[Tile]:
+def tiles_of(first: int, last: int, width: int, config: Config, parts: int, *, blocks: bool = False, room: int = 0) -> list[Tile]:
     """Cut rows first .. last of `width` pixels into tiles that fit an accumulator slot, whole rows if they fit; at least so many `parts`
     if they are long enough to hide a weight tile's loading. With `blocks`, where tiles cost as if their pixels were a multiple of R, as
-    many rows as cost the least."""
-    most = min(config.accumulator_lines // 2, max((last - first + 1) * width // parts, 2 * config.lanes))
+    many rows as cost the least. `room`: accumulator lines of a slot, if they are fewer than usual."""
+    most = min(room or config.accumulator_lines // 2, max((last - first + 1) * width // parts, 2 * config.lanes))
     columns = balanced(width, most)
     rows = balanced(last - first + 1, max(1, most // columns))
     if blocks and columns == width:
@@ -144,15 +145,21 @@ class ConvLowering:
             self.limit = min(self.limit, FIRST_FOLDS * self.lanes)
         self.pieces = _pieces(node, self.lanes, self.limit)
         self.start = first_channels(node, self.lanes)
-        self.stationary = context.stationary
+        self.stationary, self.bank = context.stationary, context.bank
         self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config,
-                              1 if self.in_blocks else parts_of(band.alone), blocks=self.stationary and band.packed is None)
+                              1 if self.in_blocks else max(parts_of(band.alone), lines_for(context.turns, self.groups)),
+                              blocks=self.stationary and band.packed is None, room=self.emitter.slots.lines // 2 if context.turns else 0)
         self.place = Place()  # of the first group's parameter set
 
     @property
     def weight_lines(self) -> int:
         """Of a group of outputs."""
         return sum(piece.folds for piece in self.pieces) * self.lanes
+
+    @property
+    def _transfer(self) -> int:
+        """Lines of weights that are fetched together."""
+        return TRANSFER
 
     @property
     def in_blocks(self) -> bool:
@@ -175,7 +182,7 @@ class ConvLowering:
         most = min(self.context.emitter.config.vector.parameter_sets, max(1, self.context.block_limit // sets.lines))
         for first in range(0, self.groups, most):
             groups = range(first, min(first + most, self.groups))
-            yield Step(partial(self._parameters, groups, sets), [self.context.sets(sets, groups.start, groups.stop)])
+            yield Step(partial(self._parameters, groups, sets), [self.context.sets(sets, groups.start, groups.stop)], work=False)
             yield from self._weights(groups)
 
     def _parameters(self, groups: range, sets: ParameterSets, placed: list[int]) -> None:
@@ -185,28 +192,34 @@ class ConvLowering:
         lines = self.weight_lines
         if not self.in_blocks:
             # Few folds: several output groups share a block, so that a DMA transfer is worth its latency.
-            together = max(1, min(TRANSFER // lines, len(groups)))
+            together = max(1, min(self._transfer // lines, len(groups)))
             for start in range(groups.start, groups.stop, together):
                 some = range(start, min(start + together, groups.stop))
                 data = b"".join(piece.data(group) for group in some for piece in self.pieces)
-                yield Step(partial(self._groups, some, lines), [self.context.block(data, WEIGHTS)])
+                block, shared = [self.context.block(data, WEIGHTS)], object()
+                for group, number in self._order(some):
+                    yield Step(partial(self._group, group, number, (group - start) * lines), block, shared=shared)
             return
         for group in groups:
             for tile in self.tiles:
                 slot: list[int] = []
                 for index, piece in enumerate(self.pieces):
-                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data(group), WEIGHTS)])
+                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data(group), WEIGHTS)],
+                               joined=index > 0)
 
-    def _groups(self, groups: range, lines: int, placed: list[int]) -> None:
-        """All tiles of some output groups whose weights, `lines` each, lie one after the other."""
-        for index, group in enumerate(groups):
-            for number, tile in enumerate(self.tiles):
-                self._ready(number)
-                slot, weights = self._slot(tile), placed[0] + index * lines
-                for part, piece in enumerate(self.pieces):
-                    self._matmul(piece, group, tile, slot, part > 0, weights)
-                    weights += piece.folds * self.lanes
-                self._finish(group, number, slot)
+    def _group(self, group: int, number: int, first: int, placed: list[int]) -> None:
+        """Tile `number` of an output group whose weights lie from line `first` of their block on."""
+        self._ready(number)
+        tile, weights = self.tiles[number], placed[0] + first
+        slot = self._slot(tile)
+        for part, piece in enumerate(self.pieces):
+            self._matmul(piece, group, tile, slot, part > 0, weights)
+            weights += piece.folds * self.lanes
+        self._finish(group, number, slot)
+
+    def _order(self, groups: range) -> Iterator[tuple[int, int]]:
+        """Output groups and numbers of tiles in the order in which they are computed."""
+        return product(groups, range(len(self.tiles)))
 
     def _piece(self, group: int, tile: Tile, slot: list[int], index: int, placed: list[int]) -> None:
         """One of several blocks of weights that a tile needs one after the other."""
@@ -226,6 +239,8 @@ class ConvLowering:
 
     def _slot(self, tile: Tile) -> int:
         """First accumulator line for a tile."""
+        if self.bank is not None:
+            return self.emitter.slots.within(self.bank, tile.rows * tile.columns)
         short = None if self.epilogue else self.emitter.slots.short(tile.rows * tile.columns)
         return self.emitter.slots.next() if short is None else short
 

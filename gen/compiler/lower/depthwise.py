@@ -139,6 +139,8 @@ class DepthwiseLowering(ConvLowering):
         return (tile.rows - 1) * self.node.stride[0] * self.plan.length + self.plan.length - self.plan.first
 
     def _slot(self, tile: Tile) -> int:
+        if self.bank is not None:
+            return self.emitter.slots.within(self.bank, self._results(tile))
         return self.emitter.slots.anywhere(self._results(tile)) if self.alone else super()._slot(tile)
 
     def _sums(self, tile: Tile, slot: int) -> Operand:

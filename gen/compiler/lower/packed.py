@@ -24,7 +24,7 @@ from weft.gen.graph import Conv, Tensor
 from weft.gen.isa import Destination
 
 MOST_RUN = 2  # vectors in which a window row is copied, at most
-AHEAD = 2  # tiles that are copied before the vector unit waits for sums
+AHEAD, AHEAD_IN_BANDS = 2, 1  # tiles that are copied before the vector unit waits for sums; the one before is copied among other work
 WORTH, WORTH_IN_BANDS = 0.95, 0.75  # of the cycles otherwise, at most; every band begins with copies that nothing hides
 
 
@@ -49,7 +49,7 @@ class Packing:
         lanes = config.lanes
         if node.groups > 1 or node.dilation != (1, 1) or self.height == 1 or self.run > MOST_RUN * lanes:
             return False
-        groups, tile = lines_for(len(node.weights), lanes), _tiles(rows, target, config)[0]
+        groups, tile = lines_for(len(node.weights), lanes), _tiles(0, rows, target, config)[0]
         folds = lines_for(self.height * self.run, lanes) * groups
         copies = lines_for(self.run, lanes) * self.rows(tile) / tile.rows
         together = pixels_together(node, target, lanes)
@@ -66,12 +66,12 @@ class Packing:
 
     def lines(self, rows: int, target: Tensor, config: Config) -> int:
         """Lines for a band of `rows` rows."""
-        return sum(self.tile_lines(tile, config.line_bytes) for tile in _tiles(rows, target, config))
+        return sum(self.tile_lines(tile, config.line_bytes) for tile in _tiles(0, rows, target, config))
 
 
-def _tiles(rows: int, target: Tensor, config: Config) -> list[Tile]:
-    """The tiles of a band of `rows` rows, as if it were the first one."""
-    return tiles_of(0, rows - 1, target.shape[1], config, parts_of(rows == target.shape[0]))
+def _tiles(first: int, rows: int, target: Tensor, config: Config) -> list[Tile]:
+    """The tiles of a band of `rows` rows from row `first` on."""
+    return tiles_of(first, first + rows - 1, target.shape[1], config, parts_of(rows == target.shape[0]))
 
 
 class PackedLowering(ConvLowering):
@@ -79,6 +79,7 @@ class PackedLowering(ConvLowering):
 
     def __init__(self, context: Context, node: Conv, band: Band, epilogue: Epilogue | None, first_line: int) -> None:
         super().__init__(context, node, band, epilogue, merge=False)
+        self.tiles = _tiles(band.first, band.last - band.first + 1, band.output.tensor, context.emitter.config)
         self.packing = packing = Packing.of(node)
         self.pieces = [piece for part in split_weights(node.weights)
                        for piece in pieces_of(Strip(0, self.lanes, self._contiguous(part)), self.limit // self.lanes)]
@@ -98,13 +99,27 @@ class PackedLowering(ConvLowering):
 
     def _prepare(self) -> Iterator[Step]:
         if not self.band.alone:
-            yield Step(lambda _: self._ready(0), ahead=True)
+            yield Step(lambda _: self._copied(1), ahead=True, work=False)
 
     def _ready(self, number: int) -> None:
         """Copy the windows of tile `number`, and of those soon to come."""
-        for index in range(self.copied, min(number + AHEAD + 1, len(self.tiles))):
+        self._copied(number + 1 + (AHEAD if self.band.alone else AHEAD_IN_BANDS))
+
+    def _copied(self, count: int) -> None:
+        """Copy the windows of the first `count` tiles that are not copied yet."""
+        for index in range(self.copied, min(count, len(self.tiles))):
             self._copy(index)
             self.copied = index + 1
+
+    @property
+    def _transfer(self) -> int:
+        return self.limit
+
+    def _order(self, groups: range) -> Iterator[tuple[int, int]]:
+        """Tile by tile, so that copies are spread evenly among sums; an addition follows several tiles of a group."""
+        if self.epilogue:
+            return super()._order(groups)
+        return ((group, number) for number in range(len(self.tiles)) for group in groups)
 
     def _copy(self, number: int) -> None:
         node, source, tile, size = self.node, self.band.inputs[0], self.tiles[number], self.emitter.line_bytes

@@ -1,10 +1,11 @@
-"""Parameter sets that stay in the vector unit for the whole run.
+"""Parameter sets that stay in the vector unit for the whole run, or for all bands of a chain.
 
 Where all sets of a network fit, only two transfers bring them: those of the first layer, which nothing hides, and together those of all
-others. Otherwise each layer loads its own when it begins.
+others. Otherwise each layer loads its own when it begins, and again for each band if those of its chain do not fit.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 
 from weft.gen.compiler.constants import FIELDS, Image, ParameterSets
@@ -17,7 +18,7 @@ from weft.gen.graph import Conv, Node, Prelu, Rescale
 MOST_PLANES = 4 * len(FIELDS)
 
 
-def fits(nodes: list[Node], config: Config, block_limit: int) -> bool:
+def fits(nodes: Sequence[Node], config: Config, block_limit: int) -> bool:
     """Whether every set of every layer has a place of its own, and one block of constants holds them."""
     sets = sum(lines_for(len(node.weights), config.lanes) for node in nodes if isinstance(node, Conv))
     return sets <= config.vector.parameter_sets and sets * MOST_PLANES <= block_limit \
@@ -29,6 +30,27 @@ class Place:
     """First set of a layer, known when its batch has been emitted."""
 
     first: int = -1
+
+
+class ChainSets:
+    """Sets of the layers of a chain, which `fits`: each layer's come with its first band."""
+
+    def __init__(self, emitter: Emitter, image: Image) -> None:
+        self._emitter, self._image = emitter, image
+        self._places: dict[str, Place] = {}
+
+    def add(self, name: str, sets: ParameterSets) -> tuple[Place, Step | None]:
+        """As of `ResidentSets`."""
+        if name in self._places:
+            return self._places[name], None
+        place = self._places[name] = Place()
+        block = self._image.add(sets.data, sets.kinds(sets.count, self._image.line_bytes))
+        return place, Step(partial(self._load, place, sets, len(self._places) == 1), [block], work=False)
+
+    def _load(self, place: Place, sets: ParameterSets, first: bool, placed: list[int]) -> None:
+        if first:
+            self._emitter.restart_sets()
+        place.first = self._emitter.load_parameters(placed[0], sets.count, sets)
 
 
 @dataclasses.dataclass
@@ -54,7 +76,7 @@ class ResidentSets:
         place = self._places[name] = Place()
         step = None
         if len(self._places) <= 2:
-            step = Step(partial(self._load, len(self._batches)))
+            step = Step(partial(self._load, len(self._batches)), work=False)
             self._batches.append(Batch(step))
         self._batches[-1].parts.append((place, sets))
         return place, step

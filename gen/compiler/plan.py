@@ -123,8 +123,8 @@ class Planner:
         return max(packing.lines(size, target, self.config) for size in set(sizes) if size > 0)
 
     def _follows(self, step: int, start: int, spilled: list[str]) -> bool:
-        """Whether `step` can take turns with the steps from `start` on: it reads the result of the step before, which is spilled. An
-        addition may find it on chip if it needs bands of something else."""
+        """Whether `step` can take turns with the steps from `start` on: it reads the result of the step before, which is spilled. Where
+        units work at the same time an addition may find it on chip if it needs bands of something else."""
         if step == start or step in self.choice.separate or (fusible(self.simple, step) and not self._adds(step + 1, start)):
             return False
         node, before = self.simple.nodes[step], self.simple.nodes[step - 1]
@@ -132,8 +132,8 @@ class Planner:
         if name in self.simple.viewed or name in self.graph.outputs or not isinstance(before, Conv | MaxPool | Add):
             return False
         if isinstance(node, Add):
-            return (bool(self._names(range(step - 1, step + 1)) & frozenset(spilled)) and self.dies[name] == step
-                    and fusible(self.simple, step - 1) and self._adds(step, start))
+            bands = not self._names(range(step - 1, step + 1)).isdisjoint(spilled) if self.overlaps else name in spilled
+            return bands and self.dies[name] == step and fusible(self.simple, step - 1) and self._adds(step, start)
         return name in spilled and isinstance(node, Conv | MaxPool) and node.inputs == (name,)
 
     def _adds(self, step: int, start: int) -> bool:

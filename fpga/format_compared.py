@@ -25,7 +25,8 @@ TEXT = HEADING + """
 Products of matrices on the RTL of `FormatUnit`, simulated by Verilator, against exact sums in Python integers that are rounded to fp32
 once: {results} results on {arrays} arrays, {differences} differences. {same} of {pairs} pairs of formats gave the same bits on all of
 their arrays. `make formats` measures. Arrays of 4, 8, 16 or 32 rows and columns get the same matrices, of M x K x N {shapes}; every
-second one has infinities and numbers that are none, where there are such. Either weights stay in the array or sums do. Each product comes
+second one has some special values, but few: bf16 numbers that are none, E5M2 infinities too, zeros hardly any, scales that are none only
+MXFP4. Either weights stay in the array or sums do. Each product comes
 in {tilings} tilings: full tiles in random order, and lines, columns and K cut anywhere, the pieces in any order and, with several segments,
 beside each other. Operands are such that all terms of finite ones fit the window of the accumulators; where all are finite, its flags must
 say so. Below: results that were compared. Where nothing stands, and in formats without a line, nothing was simulated.

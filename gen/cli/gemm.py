@@ -10,7 +10,7 @@ from weft.gen.cli.console import Progress, emit, tables
 from weft.gen.cli.sim import Bandwidth, Latency
 
 Size = Annotated[int, typer.Argument(min=1, help="Rows of activations, products of a sum, columns of weights.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="Other matrices.")]
+Seed = Annotated[int, typer.Option(min=0, help="Other matrices.")]
 
 
 def gemm(m: Size, k: Size, n: Size, config: arguments.ConfigOption, seed: Seed = 1, dram_bytes_per_cycle: Bandwidth = 16,

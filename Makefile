@@ -13,7 +13,7 @@ JOBS    ?= 2
 READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo setup doctor sim verilog bitstream boards test networks exact random formats lint bench docs clean help
+.PHONY: demo setup doctor sim verilog bitstream boards test networks exact imagenet random formats lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
 	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
@@ -50,6 +50,9 @@ networks: $(READY)   ## the networks of the tests on all of their inputs; long
 
 exact: $(READY)   ## real networks on all of their inputs on the RTL, each bit compared; rewrites docs/exact.md; long
 	$(BIN)/python -m weft.sim.exact $(ARGS)
+
+imagenet: $(READY)   ## ResNet-50, MobileNetV1 and V2 on the RTL, compared with tflite-micro; rewrites docs/imagenet.md; long
+	$(BIN)/python -m weft.sim.imagenet $(ARGS)
 
 random: $(READY)   ## 1,000 random operators and 200 random graphs on the RTL against tflite-micro and onnxruntime; long
 	$(BIN)/python -m weft.verif.random_files.run $(ARGS)

@@ -65,7 +65,7 @@ def sections(console: Console) -> Iterable[str]:
     config, base = configuration(), named(BASE)
     for name, samples in NETWORKS:
         model, inputs = third_party("WEFT_MODELS", "models", name), third_party("WEFT_DATA", "data", samples)
-        reports = [one_sample(config, model, inputs, dataflow) for dataflow in DATAFLOWS]
+        reports = [one_sample(config, model, inputs, dataflow=dataflow) for dataflow in DATAFLOWS]
         text = section(model.stem, chosen(model, config), reports, one_sample(base, model, inputs))
         console.print(text, soft_wrap=True)
         yield text

@@ -15,13 +15,13 @@ def named(config: str) -> Config:
     return Config.load(ROOT / "configs" / f"{config}.toml")
 
 
-def one_sample(config: Config, model: Path, inputs: Path, dataflow: str | None = None) -> dict[str, Any]:
-    """Report of one sample, which has been compared with the reference engine. `dataflow`: see `Options`.
+def one_sample(config: Config, model: Path, inputs: Path, **options: Any) -> dict[str, Any]:
+    """Report of one sample, which has been compared with the reference engine. `options`: fields of `Options`.
 
     Raises `ToolError` if there is no reference engine, and what `simulate` raises.
     """
     with tempfile.TemporaryDirectory() as name:
-        report = simulate(config, model, inputs, Path(name) / "out", Options(samples=1, dataflow=dataflow))
+        report = simulate(config, model, inputs, Path(name) / "out", Options(samples=1, **options))
     if report["mismatches"]["reference"] is None:
         raise ToolError("the reference engine is missing", where=str(model), why=report["reference"]["note"], fix="run `make setup`")
     return report

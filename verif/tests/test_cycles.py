@@ -8,7 +8,7 @@ import pytest
 
 from weft.gen.frontend import load
 from weft.gen.graph import Conv
-from weft.sim import bench, dataflows
+from weft.sim import bench, dataflows, imagenet
 from weft.verif.tests.test_house import ROOT
 
 QUICK = [*((network.name, "edge16") for network in bench.NETWORKS),
@@ -35,6 +35,11 @@ def test_the_page_of_dataflows_covers_every_network() -> None:
     sections = [line[3:] for line in text.splitlines() if line.startswith("## ")]
     assert sections == [model.removesuffix(".tflite") for model, _ in dataflows.NETWORKS]
     assert text.count("| network |") == text.count("| accumulator lines |") == len(dataflows.NETWORKS)
+
+
+def test_the_page_of_large_networks_covers_every_row() -> None:
+    assert list(imagenet.committed()) == [(row.network, row.config) for row in imagenet.ROWS]
+    assert imagenet.PAGE.read_text().startswith(imagenet.HEADER)
 
 
 def test_nngen_example_has_its_count_of_multiplications(tmp_path) -> None:

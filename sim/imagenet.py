@@ -1,0 +1,109 @@
+"""`make imagenet`: networks of ImageNet's size on the RTL, compared with their reference engine; rewrites docs/imagenet.md.
+
+ResNet-50 and MobileNetV1 come from `examples/imagenet`, MobileNetV2 is a third-party file. `--only NAME` and `--config NAME` measure
+these rows again and keep the others.
+"""
+
+import argparse
+import dataclasses
+import runpy
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from weft.sim.docs_page import ROOT, rewrite, third_party
+from weft.sim.execute import DramTiming
+from weft.sim.one_sample import named, one_sample
+
+PAGE = ROOT / "docs" / "imagenet.md"
+MAKER = ROOT / "examples" / "imagenet" / "make_networks.py"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A network on a configuration. bound: cycles that nothing could undercut; ideal: SCALE-Sim's; 0 where they are not known."""
+
+    network: str
+    config: str
+    bound: int = 0
+    ideal: int = 0
+
+
+# bound: the larger one, layer by layer, of MACs over array size and bytes over the bus' width.
+# ideal: SCALE-Sim 3.0.0 for a weight-stationary array of that size that never waits for memory.
+ROWS = (
+    Row("mobilenet_v2_224", "edge16", 1_370_000, 4_390_000), Row("mobilenet_v2_224", "edge32"),
+    Row("mobilenet_v1_224", "edge16", 2_340_000, 5_070_000), Row("mobilenet_v1_224", "edge32", 634_000, 3_320_000),
+    Row("resnet50", "edge16", 16_140_000, 20_600_000), Row("resnet50", "edge32", 4_070_000, 6_350_000))
+
+HEADER = """# Networks of ImageNet's size
+
+Written by `make imagenet`; do not edit. 224 x 224 pixels, int8, one image; start to interrupt, everything included. DRAM moves a line of
+the scratchpad in a cycle (16 bytes on `edge16`, 32 on `edge32`), after 64 cycles of latency. The outputs of every row equal those of the
+reference engine, tflite-micro, and the golden machine ends with the same scratchpad, accumulators and DRAM. ResNet-50 and MobileNetV1 have
+the standard shapes and random weights (`examples/imagenet`). The bound is the larger one, layer by layer, of MACs over the array's size and
+bytes over the bus' width; the ideal is SCALE-Sim 3.0.0's for a weight-stationary array of the same size that never waits for memory.
+
+| network | configuration | MACs | cycles | bound | SCALE-Sim ideal | utilisation | DRAM read | DRAM written |
+|---|---|---:|---:|---:|---:|---:|---:|---:|
+"""
+
+
+def files(network: str, folder: Path) -> tuple[Path, Path]:
+    """Model and images of a network; those of the project are written to `folder` first."""
+    if network == "mobilenet_v2_224":
+        with np.load(third_party("WEFT_DATA", "data", "photos_224.npz")) as photos:
+            np.save(folder / "photographs.npy", np.stack(list(photos.values())))
+        return third_party("WEFT_MODELS", "models", f"{network}.tflite"), folder / "photographs.npy"
+    if not (folder / f"{network}.tflite").exists():
+        sys.argv = [MAKER.name, str(folder)]
+        runpy.run_path(str(MAKER), run_name="__main__")
+    return folder / f"{network}.tflite", folder / "imagenet_inputs.npz"
+
+
+def measured(row: Row, folder: Path) -> str:
+    """Its line of the page. Raises what `one_sample` raises."""
+    config = named(row.config)
+    timing = DramTiming(bytes_per_cycle=config.line_bytes)
+    report = one_sample(config, *files(row.network, folder), timing=timing, dumped=0)
+    bound, ideal = (f"{cycles / 1e6:.3g} M" if cycles else "" for cycles in (row.bound, row.ideal))
+    dram = report["dram_bytes"]
+    return (f"| {row.network} | {row.config} | {report['macs']:,} | {report['cycles_per_inference']:,.0f} | {bound} | {ideal} | "
+            f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} |\n")
+
+
+def committed() -> dict[tuple[str, str], str]:
+    """Lines of the page as it is, by network and configuration."""
+    lines = [line for line in PAGE.read_text().splitlines(keepends=True) if line.startswith("| ")][1:] if PAGE.exists() else []
+    return {(cells[1].strip(), cells[2].strip()): line for line in lines if (cells := line.split("|"))}
+
+
+def table(console: Console, only: str, config: str, folder: Path) -> Iterable[str]:
+    """Lines of the page; those of other networks than `only` and configurations than `config` stay, where they have been measured."""
+    kept = committed()
+    for row in ROWS:
+        key = row.network, row.config
+        if only in ("", row.network) and config in ("", row.config):
+            line = measured(row, folder)
+            console.print(line.strip())
+            yield line
+        elif key in kept:
+            yield kept[key]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", choices=["", *dict.fromkeys(row.network for row in ROWS)], help="measure this network alone")
+    parser.add_argument("--config", default="", choices=["", *dict.fromkeys(row.config for row in ROWS)],
+                        help="measure on this configuration alone")
+    given, console = parser.parse_args(), Console(highlight=False, soft_wrap=True)
+    with tempfile.TemporaryDirectory() as folder:
+        return rewrite(PAGE, lambda: HEADER + "".join(table(console, given.only, given.config, Path(folder))), console)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -57,7 +57,7 @@ imagenet: $(READY)   ## ResNet-50, MobileNetV1 and V2 on the RTL, compared with 
 random: $(READY)   ## 1,000 random operators and 200 random graphs on the RTL against tflite-micro and onnxruntime; long
 	$(BIN)/python -m weft.verif.random_files.run $(ARGS)
 
-formats: $(READY)   ## products of random shapes in all number formats on arrays of 4, 8, 16 and 32 rows; hours; a section of docs/formats.md
+formats: $(READY)   ## products of random shapes in all number formats on arrays of 4, 8, 16 and 32 rows; long; a section of docs/formats.md
 	$(BIN)/pytest verif/bench/bench_format_gemm.py --all-formats -n $(JOBS) $(ARGS)
 	$(BIN)/python -m weft.fpga.format_compared
 

@@ -71,10 +71,9 @@ def section(records: Iterable[Record]) -> str:
         raise WeftError(f"no records in {RECORDS.relative_to(ROOT)}", why="no product of matrices has been compared",
                         fix="run `make formats`")
     rows: dict[tuple[tuple[str, str], int], list[Record]] = {}
-    for each in records:
-        rows.setdefault((each.operands, each.packing), []).append(each)
     digests: dict[tuple[str, str], set[str]] = {}
     for each in records:
+        rows.setdefault((each.operands, each.packing), []).append(each)
         digests.setdefault(each.operands, set()).add(each.digest)
     lines = [COLUMNS, ("---", *["---:"] * (len(COLUMNS) - 1))]
     order = list(OPERANDS)

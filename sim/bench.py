@@ -19,7 +19,7 @@ import numpy as np
 from rich.console import Console
 
 from weft.gen.errors import WeftError
-from weft.sim.docs_page import ROOT, rewrite, third_party
+from weft.sim.docs_page import ROOT, committed, rewrite, third_party
 from weft.sim.one_sample import named, one_sample
 
 TABLE = ROOT / "docs" / "cycles.md"
@@ -98,12 +98,6 @@ def row(network: Network, config: str, report: dict[str, Any]) -> str:
             f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} | {report['dram_over_least']:.2f} | {ideal} |\n")
 
 
-def committed() -> dict[tuple[str, str], str]:
-    """Rows of the table as it is, by network and configuration."""
-    rows = [line for line in TABLE.read_text().splitlines(keepends=True) if line.startswith("| ")][1:]
-    return {(cells[1].strip(), cells[2].strip()): line for line in rows if (cells := line.split("|"))}
-
-
 def measure(console: Console, only: str, config: str, kept: dict[tuple[str, str], str]) -> Iterable[str]:
     """Rows of the table, as they are measured; those of other networks than `only` and configurations than `config` stay as they are."""
     for network in NETWORKS:
@@ -129,7 +123,7 @@ def main() -> int:
             raise WeftError("networks of the table are missing", where=", ".join(missing),
                             why="a shorter table must not replace the whole one",
                             fix="set WEFT_MODELS and WEFT_DATA to the folders that hold them")
-        return HEADER + "".join(measure(console, given.only, given.config, committed()))
+        return HEADER + "".join(measure(console, given.only, given.config, committed(TABLE)))
 
     return rewrite(TABLE, text, console)
 

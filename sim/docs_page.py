@@ -17,6 +17,12 @@ def third_party(variable: str, folder: str, name: str) -> Path:
     return Path(os.environ.get(variable) or ROOT.parent / "shared" / folder) / name
 
 
+def committed(page: Path) -> dict[tuple[str, str], str]:
+    """Rows of a page's table as it is, by what is in their first two columns: network and configuration. Empty without the page."""
+    rows = [line for line in page.read_text().splitlines(keepends=True) if line.startswith("| ")][1:] if page.exists() else []
+    return {(cells[1].strip(), cells[2].strip()): line for line in rows if (cells := line.split("|"))}
+
+
 def rewrite(page: Path, text: Callable[[], str], console: Console) -> int:
     """Write what `text` gives, all of it or, after a `WeftError`, which goes to stderr, nothing. The exit code."""
     try:

@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 
 from weft.gen.errors import MismatchError, ToolError
-from weft.sim.docs_page import ROOT, rewrite, third_party
+from weft.sim.docs_page import ROOT, committed, rewrite, third_party
 from weft.sim.one_sample import named
 from weft.sim.runner import Options, simulate
 
@@ -118,12 +118,6 @@ def row(network: Network, config: str, report: dict[str, Any]) -> str:
             f"{wrong['tensors_compared']:,} | {compared['tensors']:,} | {compared['memory']:,} | {mismatches(report):,} | {accuracy} |\n")
 
 
-def committed() -> dict[tuple[str, str], str]:
-    """Rows of the page as it is, by network and configuration."""
-    rows = [line for line in PAGE.read_text().splitlines(keepends=True) if line.startswith("| ")][1:] if PAGE.exists() else []
-    return {(cells[1].strip(), cells[2].strip()): line for line in rows if (cells := line.split("|"))}
-
-
 def measure(console: Console, only: str, config: str, kept: dict[tuple[str, str], str], differing: list[str]) -> Iterable[str]:
     """Rows of the page; those of other networks than `only` and configurations than `config` stay as they are."""
     for network in NETWORKS:
@@ -144,7 +138,7 @@ def main() -> int:
     given, console, differing = parser.parse_args(), Console(highlight=False, soft_wrap=True), []  # type: ignore[var-annotated]
 
     def text() -> str:
-        rows = "".join(measure(console, given.only, given.config, committed(), differing))
+        rows = "".join(measure(console, given.only, given.config, committed(PAGE), differing))
         total = sum(int(line.split("|")[9].replace(",", "")) for line in rows.splitlines())
         return HEADER + rows + f"\n{len(rows.splitlines())} rows, {total:,} mismatches.\n"
 

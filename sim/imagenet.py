@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from weft.sim.docs_page import ROOT, rewrite, third_party
+from weft.sim import exact
+from weft.sim.docs_page import ROOT, committed, rewrite, third_party
 from weft.sim.execute import DramTiming
 from weft.sim.one_sample import named, one_sample
 
@@ -56,12 +57,11 @@ bytes over the bus' width; the ideal is SCALE-Sim 3.0.0's for a weight-stationar
 def files(network: str, folder: Path) -> tuple[Path, Path]:
     """Model and images of a network; those of the project are written to `folder` first."""
     if network == "mobilenet_v2_224":
-        with np.load(third_party("WEFT_DATA", "data", "photos_224.npz")) as photos:
-            np.save(folder / "photographs.npy", np.stack(list(photos.values())))
-        return third_party("WEFT_MODELS", "models", f"{network}.tflite"), folder / "photographs.npy"
+        known = next(known for known in exact.NETWORKS if known.name == network)
+        np.save(folder / "photographs.npy", known.arrays()["x"])
+        return third_party("WEFT_MODELS", "models", known.model), folder / "photographs.npy"
     if not (folder / f"{network}.tflite").exists():
-        sys.argv = [MAKER.name, str(folder)]
-        runpy.run_path(str(MAKER), run_name="__main__")
+        runpy.run_path(str(MAKER))["write"](folder)
     return folder / f"{network}.tflite", folder / "imagenet_inputs.npz"
 
 
@@ -76,15 +76,9 @@ def measured(row: Row, folder: Path) -> str:
             f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} |\n")
 
 
-def committed() -> dict[tuple[str, str], str]:
-    """Lines of the page as it is, by network and configuration."""
-    lines = [line for line in PAGE.read_text().splitlines(keepends=True) if line.startswith("| ")][1:] if PAGE.exists() else []
-    return {(cells[1].strip(), cells[2].strip()): line for line in lines if (cells := line.split("|"))}
-
-
 def table(console: Console, only: str, config: str, folder: Path) -> Iterable[str]:
     """Lines of the page; those of other networks than `only` and configurations than `config` stay, where they have been measured."""
-    kept = committed()
+    kept = committed(PAGE)
     for row in ROWS:
         key = row.network, row.config
         if only in ("", row.network) and config in ("", row.config):

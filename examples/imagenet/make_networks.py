@@ -151,6 +151,16 @@ def mobilenet_v1(network: NetworkWriter, rest: tuple[int, ...] = (128, 128, 256,
 NETWORKS = {"resnet50": resnet50, "mobilenet_v1_224": mobilenet_v1}
 
 
+def write(folder: Path, seed: int = 1, size: int = 224) -> None:
+    """All networks, for images of `size` x `size` pixels, and imagenet_inputs.npz to `folder`."""
+    for name, build in NETWORKS.items():
+        network = NetworkWriter(seed, size, 1.0)
+        path = folder / f"{name}.tflite"
+        path.write_bytes(build(network))
+        print(f"{path}: {path.stat().st_size:,} bytes")
+    np.savez_compressed(folder / "imagenet_inputs.npz", x=network.held[network.input])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where to write the networks and imagenet_inputs.npz")
@@ -158,12 +168,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224, help="height and width of the input")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    for name, build in NETWORKS.items():
-        network = NetworkWriter(arguments.seed, arguments.size, 1.0)
-        path = arguments.folder / f"{name}.tflite"
-        path.write_bytes(build(network))
-        print(f"{path}: {path.stat().st_size:,} bytes")
-    np.savez_compressed(arguments.folder / "imagenet_inputs.npz", x=network.held[network.input])
+    write(arguments.folder, arguments.seed, arguments.size)
 
 
 if __name__ == "__main__":

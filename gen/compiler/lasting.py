@@ -33,9 +33,8 @@ class Uses:
         fetched: list[list[tuple[Hashable, Block]]] = []
         used: dict[Hashable, int] = {}  # last step; in the order in which they are fetched
         for step, (chain, own) in enumerate(zip(chains, blocks, strict=True)):
-            owner = step if shared[step] is None else id(shared[step])
-            alone = shared[step] is None, owner
-            keys.append([(chain, block) if chain in stay else (*alone, place, block) for place, block in enumerate(own)])
+            owner = step if shared[step] is None else shared[step]
+            keys.append([(chain, block) if chain in stay else (owner, place, block) for place, block in enumerate(own)])
             fetched.append(list({key: block for key, block in zip(keys[-1], own, strict=True) if key not in used}.items()))
             used |= {key: last[chain] if chain in stay else step for key in keys[-1]}
         released = [0] * len(blocks)

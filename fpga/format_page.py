@@ -15,7 +15,7 @@ from weft.fpga import format_compared, format_plot, format_units
 from weft.fpga.flow.family import ECP5
 from weft.fpga.flow.tools import YOSYS
 from weft.fpga.format_text import HEADER
-from weft.fpga.formats import PERIOD, ROWS, Cost, costs
+from weft.fpga.formats import ENERGY, PERIOD, ROWS, Cost, costs
 from weft.gen.config import Config
 from weft.gen.formats.operand import OPERANDS, OperandPair
 from weft.gen.formats.tiling import WINDOW
@@ -30,7 +30,8 @@ Progress = Callable[[str, int, int], None]
 
 FACTS: Row = ("format", "bits", "block", "scale", "largest", "smallest", "fixed-point bits", "product bits", "sum of 32",
               "sum of 4096", "with scales")
-FIGURES: Row = ("element", "sum bits", "LUTs", "LUTs, small", "registers", "um2", "of int8", "ns", "pJ a product", "products a cycle")
+FIGURES: Row = ("element", "sum bits", "LUTs", "Booth", "small", "LUTs, of int8's", "registers", "um2", "of int8", "ns",
+                "pJ a product", "products a cycle")
 
 ERRORS: Row = ("format", "bits", "error", "dB")
 PRODUCTS: Row = ("configuration", "operands", "results", "cycles", "products a cycle", "DRAM bytes", "of int8, each operand once")
@@ -126,11 +127,17 @@ def units_joined(kept: list[Row], new: list[Row]) -> list[Row]:
 
 def figures(measured: list[Cost]) -> list[Row]:
     """A row of `FIGURES` for each element; areas in relation to int8's if that is among them."""
-    reference = next((each.area for each in measured if each.name == "int8"), None)
-    return [(each.name, str(each.sum_bits), str(each.luts), str(each.luts_small), str(each.registers),
+    int8 = next((each for each in measured if each.name == "int8"), None)
+    reference = int8 and int8.area
+    return [(each.name, str(each.sum_bits), *map(str, _luts(each)),
+             " ".join(f"{own / its:.2f}" for own, its in zip(_luts(each), _luts(int8), strict=True)) if int8 else "", str(each.registers),
              *(("",) * 4 if each.area is None or each.delay is None or each.energy is None else (
                  f"{each.area:.0f}", f"{each.area / reference:.2f}" if reference else "", f"{each.delay:.2f}", f"{each.energy:.2f}")),
              str(ROWS * ROWS * each.packing)) for each in measured]
+
+
+def _luts(each: Cost) -> tuple[int, int, int]:
+    return each.luts, each.luts_booth, each.luts_small
 
 
 def markdown(header: Row, rows: list[Row]) -> str:
@@ -149,8 +156,8 @@ def committed(page: str) -> dict[str, list[Row]]:
 def page(rows: Mapping[str, list[Row]]) -> str:
     """All of it from the rows of `SECTIONS`."""
     tables = {name: markdown(HEADERS[name], rows[name]) for name in SECTIONS}
-    return HEADER.format(facts=markdown(FACTS, facts()), rows=ROWS, period=PERIOD // 1000, yosys=YOSYS.version, step=format_sums.STEP,
-                         nextpnr=ECP5.placer.version, seed=format_units.SEED, columns=format_units.COLUMNS, lines=format_units.LINES,
+    return HEADER.format(facts=markdown(FACTS, facts()), rows=ROWS, period=PERIOD // 1000, energy=f"{ENERGY * 1000:.2g}", yosys=YOSYS.version,
+                         step=format_sums.STEP, nextpnr=ECP5.placer.version, seed=format_units.SEED, columns=format_units.COLUMNS, lines=format_units.LINES,
                          size=" x ".join(map(str, format_products.SIZE)), deep=WINDOW.terms, missing=_missing(rows["every"]), **tables)
 
 

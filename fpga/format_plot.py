@@ -18,7 +18,7 @@ def plot(elements: Sequence[Row], errors: Sequence[Row]) -> str:
     """An SVG of its own from the rows of `FIGURES` and of `ERRORS`: as far as both are there, a circle for each operand format, cell area
     of its element (without cells, LUTs) to the right, error on real data upwards, both by their logarithms, its area by the bits in
     memory; then bars for LUTs, for cell area and for errors."""
-    cost = {row[0]: (int(row[2]), float(row[5]) if row[5] else None) for row in elements}
+    cost = {row[0]: (int(row[2]), float(row[7]) if row[7] else None) for row in elements}
     error = {row[0]: float(row[2]) for row in errors}
     points = _points(cost, error)
     top = TOP + HEIGHT + 70 if points else 20

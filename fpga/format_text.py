@@ -55,12 +55,14 @@ fewer, results in the format of the activations if that has block scales, else i
 ## What an element costs
 
 One processing element of the weight-stationary array (`hdl/formats/element.py`): two weights, activation, and a sum as wide as {rows}
-rows need. LUTs are those of ECP5 without DSP blocks, a CCU2C counted as two: as `synth_ecp5 -nodsp` maps them, and small, that is without
-multiplexers between LUTs and with Booth's multiplier where it is smaller. With Booth's and with multiplexers int8 takes 206, so that e2m1
-has 0.18 of its LUTs in the first column, 0.27 in the second and 0.37 between. um2 and ns are of IHP's SG13G2 cells (typical, 1.2 V), mapped
-by abc for {period} ns, the smaller of plain and Booth's multiplier, wires left out. The energy is an estimate: area times 0.28 fJ / um2,
-which two gate-level estimates of an int8 element gave in the same cells. bf16 sums in a window of 64 bits. Products a cycle: an array of
-16 x 16 elements with tiles that follow each other without a gap; the bench of `FormatUnit` counts them for MXFP4 with packing 4. Yosys
+rows need. LUTs are those of ECP5 without DSP blocks, a CCU2C counted as two: as `synth_ecp5 -nodsp` maps them; with Booth's multiplier
+where that is smaller; and small, without multiplexers between LUTs besides. Beside them the share of int8's in each of the three.
+e2m1 has 0.2 or less in the first only: Booth's multiplier halves int8 and is of no use to significands of 2 bits. Codes of e2m1 that the
+array's edge has decoded (sign, exponent, 1 or 3) make the element larger: 44 LUTs, small. um2 and ns are of IHP's SG13G2 cells (typical,
+1.2 V), mapped by abc for {period} ns, the smaller of plain and Booth's multiplier, wires left out. The energy is an estimate: area times
+{energy} fJ / um2, which two gate-level estimates of an int8 element gave in the same cells. bf16 sums in a window of 64 bits. Products a
+cycle: an array of 16 x 16 elements with tiles that follow each other without a gap; the bench of `FormatUnit` counts them for MXFP4 with
+packing 4. Yosys
 {yosys}.
 
 {figures}

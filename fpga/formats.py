@@ -30,17 +30,18 @@ _ABC = ("strash", "ifraig", "scorr", "dc2", "dch -f", f"map -B 0.9 -D {PERIOD}",
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """One element. `luts`: LUT4 + 2 for each CCU2C, as `synth_ecp5 -nodsp` maps it; `luts_small`: without muxes between LUTs and with the
-    multiplier that is smaller, plain or Booth's. `area` (um2, the smaller multiplier again) and `delay` (ns) are None without a cell
-    library. `booth`: whether Booth recoding gave `luts_small` and `area`."""
+    """One element. `luts`: LUT4 + 2 for each CCU2C, as `synth_ecp5 -nodsp` maps it; `luts_booth`: with Booth's multiplier if that is
+    smaller; `luts_small`: so and without muxes between LUTs. `area` (um2, the smaller multiplier again) and `delay` (ns) are None without a cell
+    library. `booth`: whether Booth recoding gave `luts_booth`, `luts_small` and `area`."""
 
     pair: Pair
     packing: int
     sum_bits: int
     luts: int
+    luts_booth: int
     luts_small: int
     registers: int
-    booth: tuple[bool, bool]
+    booth: tuple[bool, bool, bool]
     area: float | None = None
     delay: float | None = None
 
@@ -63,20 +64,24 @@ def cost(each: Pair, packing: int = 1, liberty: Path | None = None) -> Cost:
         (folder / "element.v").write_text(convert(FormatElement(each, depth, packing=packing, window=window), "element"))
         # Recoding changes multipliers only: without any it is not tried.
         recodings = (False, True) if min(each.activation.significand_bits, each.weight.significand_bits) > 2 else (False,)
-        luts, registers = _ecp5(folder, False, "")
-        small, how = min((_ecp5(folder, booth, "-nowidelut")[0], booth) for booth in recodings)
+        found = {booth: _ecp5(folder, booth, "") for booth in recodings}
+        luts, registers = found[False]
+        booths, how = min((each, booth) for booth, (each, _) in found.items())
+        small, how_small = min((_ecp5(folder, booth, "-nowidelut")[0], booth) for booth in recodings)
         area, delay, how_cells = None, None, False
         if liberty:
             shutil.copy(liberty, folder / "cells.lib")
             area, delay, how_cells = min((*_cells(folder, booth), booth) for booth in recodings)
-    return Cost(each, packing, sum_shape(each, depth, window).width, luts, small, registers, (how, how_cells), area, delay)
+    return Cost(each, packing, sum_shape(each, depth, window).width, luts, booths, small, registers, (how, how_small, how_cells), area,
+                delay)
 
 
 def costs(liberty: Path | None = None, progress: Callable[[str, int, int], None] = lambda step, done, total: None,
           only: Iterable[str] = ()) -> list[Cost]:
     """Of all pairs in the table and the packed ones, or those of the names `only`. Raises `WeftError` for an unreadable library."""
     if liberty and not liberty.is_file():
-        raise WeftError(f"no cell library {liberty}", where="--liberty", why="the file does not exist", fix="give a .lib file")
+        why = "it is a folder" if liberty.is_dir() else "the file does not exist"
+        raise WeftError(f"no cell library {liberty}", where="--liberty", why=why, fix="give a .lib file")
     wanted = [(each, 1) for each in PAIRS] + list(PACKED)
     if only:
         wanted = [(each, packing) for each, packing in wanted if each.name in set(only)]

@@ -156,9 +156,11 @@ def committed(page: str) -> dict[str, list[Row]]:
 def page(rows: Mapping[str, list[Row]]) -> str:
     """All of it from the rows of `SECTIONS`."""
     tables = {name: markdown(HEADERS[name], rows[name]) for name in SECTIONS}
-    return HEADER.format(facts=markdown(FACTS, facts()), rows=ROWS, period=PERIOD // 1000, energy=f"{ENERGY * 1000:.2g}", yosys=YOSYS.version,
-                         step=format_sums.STEP, nextpnr=ECP5.placer.version, seed=format_units.SEED, columns=format_units.COLUMNS, lines=format_units.LINES,
-                         size=" x ".join(map(str, format_products.SIZE)), deep=WINDOW.terms, missing=_missing(rows["every"]), **tables)
+    return HEADER.format(
+        facts=markdown(FACTS, facts()), rows=ROWS, period=PERIOD // 1000, energy=f"{ENERGY * 1000:.2g}", yosys=YOSYS.version,
+        step=format_sums.STEP, nextpnr=ECP5.placer.version, seed=format_units.SEED, columns=format_units.COLUMNS,
+        lines=format_units.LINES, size=" x ".join(map(str, format_products.SIZE)), deep=WINDOW.terms, missing=_missing(rows["every"]),
+        **tables)
 
 
 def _missing(every: list[Row]) -> str:

@@ -31,8 +31,8 @@ _ABC = ("strash", "ifraig", "scorr", "dc2", "dch -f", f"map -B 0.9 -D {PERIOD}",
 @dataclasses.dataclass(frozen=True)
 class Cost:
     """One element. `luts`: LUT4 + 2 for each CCU2C, as `synth_ecp5 -nodsp` maps it; `luts_booth`: with Booth's multiplier if that is
-    smaller; `luts_small`: so and without muxes between LUTs. `area` (um2, the smaller multiplier again) and `delay` (ns) are None without a cell
-    library. `booth`: whether Booth recoding gave `luts_booth`, `luts_small` and `area`."""
+    smaller; `luts_small`: so and without muxes between LUTs. `area` (um2, the smaller multiplier again) and `delay` (ns) are None without
+    a cell library. `booth`: whether Booth recoding gave `luts_booth`, `luts_small` and `area`."""
 
     pair: Pair
     packing: int

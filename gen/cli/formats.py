@@ -1,6 +1,5 @@
 """`weft formats`: number formats side by side."""
 
-import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +51,8 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data
               "errors": errors,
               "sums": [dict(zip(format_page.SUMS, row, strict=True)) for row in format_page.sums_rows(differences)],
               "elements": [{"name": each.name, "luts": each.luts, "luts_booth": each.luts_booth, "luts_small": each.luts_small,
-                            "registers": each.registers, "sum_bits": each.sum_bits, "packing": each.packing,
-                            "area_um2": each.area, "delay_ns": each.delay, "energy_pj": each.energy, "booth": dataclasses.asdict(each)["booth"]} for each in measured]})
+                            "registers": each.registers, "sum_bits": each.sum_bits, "packing": each.packing, "area_um2": each.area,
+                            "delay_ns": each.delay, "energy_pj": each.energy, "booth": list(each.booth)} for each in measured]})
         return
     from rich.table import Table  # noqa: PLC0415
 

@@ -18,6 +18,7 @@ from weft.fpga.format_text import HEADER
 from weft.fpga.formats import ENERGY, PERIOD, ROWS, Cost, costs
 from weft.gen.config import Config
 from weft.gen.formats.operand import OPERANDS, OperandPair
+from weft.gen.formats.selection import OPERAND_PAIRS
 from weft.gen.formats.tiling import WINDOW
 from weft.sim import format_error, format_products, format_sums
 from weft.sim.docs_page import ROOT, rewrite, third_party
@@ -79,7 +80,7 @@ def product_rows() -> list[Row]:
 def every_rows(only: str, progress: Progress) -> list[Row]:
     """Rows of `EVERY`, measured, the last column left open; with `only` this one."""
     rows: list[Row] = []
-    wanted = [pair for pair in format_products.PAIRS if only in ("", format_products.title(*pair))]
+    wanted = [pair for pair in OPERAND_PAIRS if only in ("", format_products.title(*pair))]
     for number, pair in enumerate(wanted):
         progress(f"multiplying {format_products.title(*pair)}", number, len(wanted))
         each = format_products.product(*pair)
@@ -93,7 +94,7 @@ def every_joined(kept: list[Row], new: list[Row]) -> list[Row]:
     found = {row[0]: row for row in (*kept, *new)}
     base = found.get("int8")
     return [(*found[name][:-1], f"{_bytes_each(found[name]) / _bytes_each(base):.3f}" if base else "")
-            for pair in format_products.PAIRS if (name := format_products.title(*pair)) in found]
+            for pair in OPERAND_PAIRS if (name := format_products.title(*pair)) in found]
 
 
 def _bytes_each(row: Row) -> float:
@@ -166,7 +167,7 @@ def page(rows: Mapping[str, list[Row]]) -> str:
 def _missing(every: list[Row]) -> str:
     """A sentence on the pairs that have no row."""
     there = {row[0] for row in every}
-    names = [name for pair in format_products.PAIRS if (name := format_products.title(*pair)) not in there]
+    names = [name for pair in OPERAND_PAIRS if (name := format_products.title(*pair)) not in there]
     return f" Not measured on this hardware: {', '.join(names)}." if names else ""
 
 

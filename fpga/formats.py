@@ -9,7 +9,8 @@ from pathlib import Path
 
 from weft.fpga.flow.tools import YOSYS
 from weft.gen.errors import WeftError
-from weft.gen.formats.pair import PAIRS, Pair, pair
+from weft.gen.formats.pair import Pair, pair
+from weft.gen.formats.selection import PAIRS
 from weft.gen.formats.tiling import EXACT_LIMIT
 from weft.gen.formats.window import Window
 from weft.gen.verilog import convert

@@ -10,8 +10,6 @@ from weft.gen.sections import Accumulator, Array
 from weft.sim.gemm_measure import Measured, measure
 
 SIZE = (128, 512, 512)
-MIXED = (("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"), ("int8", "mxfp4"))
-PAIRS = (*((name, name) for name in OPERANDS), *MIXED)
 
 
 @dataclasses.dataclass(frozen=True)

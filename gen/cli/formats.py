@@ -22,7 +22,7 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data
     """Show the number formats: bits, range, exact widths, what they do to real data, and what a processing element costs."""
     from weft.fpga import format_page, format_plot  # noqa: PLC0415
     from weft.fpga.formats import Cost, costs  # noqa: PLC0415
-    from weft.gen.formats.pair import PAIRS  # noqa: PLC0415
+    from weft.gen.formats.selection import PAIRS  # noqa: PLC0415
     from weft.sim import format_error, format_sums  # noqa: PLC0415
     from weft.sim.output import check_writable  # noqa: PLC0415
 

@@ -55,8 +55,3 @@ class Pair:
 def pair(activation: str, weight: str | None = None) -> Pair:
     """The pair of two elements by name; one name is a format times itself. Raises KeyError for an unknown name."""
     return Pair(ELEMENTS[activation], ELEMENTS[weight or activation])
-
-
-# Those that are built, measured and tested as a matter of course. Any other pair of elements works as well.
-PAIRS = (*(pair(name) for name in ("int8", "int4", "int2", "uint8", "int8q6", "e4m3", "e5m2", "e2m3", "e3m2", "e2m1", "bf16")),
-         pair("uint8", "int8"), pair("int8", "int4"), pair("e4m3", "e2m1"), pair("e5m2", "e2m1"), pair("e4m3", "e5m2"))

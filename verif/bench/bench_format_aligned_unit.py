@@ -16,7 +16,8 @@ from weft.gen.formats.operand import OPERANDS, OperandPair
 from weft.hdl.formats.aligned_unit import AlignedUnit
 from weft.hdl.formats.array import Arrangement
 from weft.verif.bench import runner
-from weft.verif.bench.format_gemm import LINES, Driver, Gemm, draw
+from weft.verif.bench.format_draw import Gemm, draw
+from weft.verif.bench.format_gemm import LINES, Driver
 from weft.verif.bench.format_tilings import ordered
 from weft.verif.golden.formats.aligned import AlignedSums, Alignment, aligned_gemm
 from weft.verif.golden.formats.blocks import Matrix
@@ -56,13 +57,14 @@ async def products_of_odd_shapes(dut) -> None:
     driver, by_order = Driver(dut, a), 0
     await driver.reset()
     for number, shape in enumerate(SHAPES):
-        gemm = draw(np.random.default_rng([number, *shape]), a, shape, 0.004 if number % 2 else 0.0)
+        gemm = draw(np.random.default_rng([number, *shape]), a, shape, number if number % 2 else 0)
         order = list(range(-(-shape[1] // a.depth)))
         random.Random(cocotb.RANDOM_SEED).shuffle(order)
         found, lost = await driver.multiply(gemm, 0, ordered(a, shape, LINES, order))
         due = wanted(a, gemm, order, target)
         assert not lost.any() and (found == due).all(), (shape, np.argwhere(found != due)[:4])
-        by_order += int((due != wanted(a, gemm, sorted(order), target)).sum())
+        sums = ELEMENTS["fp32"]  # a shorter target hides most of it
+        by_order += int((wanted(a, gemm, order, sums) != wanted(a, gemm, sorted(order), sums)).sum())
     assert by_order, "results that the order of the tiles changes"
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+from collections import Counter
 from pathlib import Path
 
 import cocotb
@@ -17,22 +18,20 @@ from cocotb.clock import Clock
 from weft.fpga.format_compared import RECORDS
 from weft.gen.formats.element import ELEMENTS
 from weft.gen.formats.operand import OPERANDS, OperandPair
+from weft.gen.formats.selection import OPERAND_PAIRS
 from weft.hdl.formats.array import Arrangement
-from weft.hdl.formats.column import ColumnEnd
-from weft.hdl.formats.element import FormatElement
-from weft.hdl.formats.output_array import FormatOutputElement
 from weft.hdl.formats.unit import FormatUnit
 from weft.verif.bench import runner
-from weft.verif.bench.format_gemm import LINES, Driver, draw, exact, rounded
+from weft.verif.bench.format_draw import Gemm, draw, landmarks
+from weft.verif.bench.format_exact import NUMBER, causes, exact, kinds, possible, rounded
+from weft.verif.bench.format_gemm import KINDS, LINES, Driver
 from weft.verif.bench.format_tilings import anyhow, regular
 
 CHANCE = random.Random(os.environ.get(runner.SEED, "1"))
 SHAPES = [(1, 1, 1), (5, 33, 7), (13, 100, 21), (70, 47, 18),  # M, K, N: of nothing a multiple
           *((CHANCE.randint(1, 40), CHANCE.randint(1, 120), CHANCE.randint(1, 40)) for _ in range(2))]
-SAME = [(name, name) for name in OPERANDS]
-MIXED = [("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"), ("int8", "mxfp4")]
 TILINGS = 2  # of each shape: the usual one and any others
-KINDS = {FormatElement: "_numbers", FormatOutputElement: "_numbers", ColumnEnd: "_arrangement"}  # of which an array has many
+SEVERAL = 5  # results at least, of each way not to be a number
 MOVES, STAYS = "weight_stationary", "output_stationary"
 
 
@@ -54,25 +53,42 @@ async def products_of_odd_shapes(dut) -> None:
     a, target, chance = arrangement(*parameters["arrangement"]), ELEMENTS[parameters["target"]], random.Random(cocotb.RANDOM_SEED)
     driver = await driver_of(dut, parameters)
     shapes, results, wrong = [tuple(shape) for shape in parameters["shapes"]], 0, []
-    digest = hashlib.sha256()
+    digest, planted, given, drawn = hashlib.sha256(), Counter(), Counter(), []
     for number, shape in enumerate(shapes):
-        special = 0.004 if number % 2 else 0.0
+        special = number if number % 2 else 0
         gemm = draw(np.random.default_rng([number, *shape]), a, shape, special)  # the same for every size of array
-        total, flags, position = exact(a, gemm)
-        wanted = rounded(a, total, flags, target)
+        total, flags, position = exact(a.operands, gemm)
+        wanted = rounded(a.operands, total, flags, target)
+        reasons = causes(a.operands, gemm)
+        assert reasons[NUMBER] > 0.5 * total.size if special else reasons[NUMBER] == total.size, (shape, reasons)
+        planted.update(reasons)
+        drawn += [gemm] * bool(special)
         for tiling in (regular, *(anyhow,) * (parameters["tilings"] - 1)):
             found, lost = await driver.multiply(gemm, position, tiling(a, shape, LINES, chance))
-            assert special or not lost.any(), (shape, "all terms fit the window, but something was lost")
+            assert not lost[flags == 0].any(), (shape, "all terms fit the window, but something was lost")
+            given.update(kinds(found, target))
             wrong += [(shape, tiling.__name__, m, n, hex(found[m, n]), hex(wanted[m][n])) for m in range(shape[0]) for n in range(shape[2])
                       if found[m, n] != wanted[m][n]]
             results += found.size
             if tiling is regular:
                 digest.update(found.astype("<i8").tobytes())
     assert results == parameters["tilings"] * sum(m * n for m, _, n in shapes)
+    if parameters["complete"]:
+        check_all_was_there(a.operands, planted, drawn)
     Path(parameters["record"]).write_text(json.dumps({
         "arrangement": parameters["arrangement"], "target": target.name, "shapes": shapes, "tilings": parameters["tilings"],
-        "results": results, "differences": len(wrong), "digest": digest.hexdigest()}))
+        "results": results, "kinds": given, "differences": len(wrong), "digest": digest.hexdigest()}))
     assert not wrong, (len(wrong), wrong[:4])
+
+
+def check_all_was_there(operands: OperandPair, planted: Counter[str], drawn: list[Gemm]) -> None:
+    """Each way in which results of these formats may be no numbers in several of them; and each landmark of elements and scales."""
+    missing = {cause: planted[cause] for cause in possible(operands) if planted[cause] < SEVERAL}
+    assert not missing, f"results of these kinds are few: {missing}"
+    for side, codes, scales in ((operands.activation, "activations", "activation_scales"), (operands.weight, "weights", "weight_scales")):
+        for element, name in ((side.element, codes), *(((side.scale, scales),) if side.scale else ())):
+            present = np.concatenate([getattr(gemm, name).ravel() for gemm in drawn])
+            assert np.isin(landmarks(element), present).all(), f"{name}: no {set(landmarks(element).tolist()) - set(present.tolist())}"
 
 
 @cocotb.test()
@@ -82,9 +98,9 @@ async def throughput(dut) -> None:
     a, driver = arrangement(*parameters["arrangement"]), await driver_of(dut, parameters)
     shape, order = (LINES, 4 * a.depth, a.width), random.Random(1)
     gemm = draw(np.random.default_rng(1), a, shape)
-    total, flags, position = exact(a, gemm)
+    total, flags, position = exact(a.operands, gemm)
     found, _ = await driver.multiply(gemm, position, regular(a, shape, LINES, order))
-    assert found.tolist() == rounded(a, total, flags, ELEMENTS[parameters["target"]])
+    assert found.tolist() == rounded(a.operands, total, flags, ELEMENTS[parameters["target"]])
     waits = 0 if a.stays else 3 * max(0, a.height + a.columns + a.rows - LINES)
     assert driver.stream_cycles == shape[0] * shape[1] * shape[2] / (a.rows * a.columns * a.packing) + waits
 
@@ -98,7 +114,8 @@ def run(names, rows: int, columns: int, packing: int = 1, dataflow: str = MOVES,
     record.unlink(missing_ok=True)
     runner.run(FormatUnit(arrangement(*parameters), ELEMENTS[target], lines=LINES), f"format_unit_{rows}x{columns}",
                "weft.verif.bench.bench_format_gemm", quick=True, kinds=KINDS,
-               parameters={"arrangement": parameters, "target": target, "shapes": shapes, "tilings": tilings, "record": str(record)})
+               parameters={"arrangement": parameters, "target": target, "shapes": shapes, "tilings": tilings, "complete": shapes is SHAPES,
+                           "record": str(record)})
 
 
 FEW = [  # what differs in the hardware: exact sums, wide ones, windows, both kinds of scales, flags, one-sided scales, segments, packing
@@ -107,9 +124,9 @@ FEW = [  # what differs in the hardware: exact sums, wide ones, windows, both ki
 FEW_STAYS = [(names, rows, columns, packing, STAYS) for names, rows, columns, packing in (
     (("uint8", "uint8"), 4, 4, 1), (("bf16", "bf16"), 4, 4, 1), (("mxfp8_e5m2", "mxfp8_e5m2"), 4, 4, 1), (("mxfp4", "mxfp4"), 16, 4, 4),
     (("nvfp4", "nvfp4"), 32, 2, 1))]
-PACKED = [(names, 16, 16, packing) for names in (("int4", "int4"), ("mxfp4", "mxfp4"), ("nvfp4", "nvfp4")) for packing in (2, 4)]
-EVERY = [*((names, 16, 16, 1) for names in SAME + MIXED), *PACKED,
-         *((names, size, size, 1) for size in (4, 8, 32) for names in SAME + MIXED)]
+PACKED = [(names, size, size, packing) for size in (16, 8, 32) for names in (("int4", "int4"), ("mxfp4", "mxfp4"), ("nvfp4", "nvfp4"))
+          for packing in (2, 4)]
+EVERY = [*((names, size, size, 1) for size in (16, 8, 4, 32) for names in OPERAND_PAIRS), *PACKED]
 ALL = [*((*case, dataflow) for case in EVERY for dataflow in (MOVES, STAYS)), *FEW, *FEW_STAYS]
 
 

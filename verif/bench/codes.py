@@ -7,11 +7,14 @@ import ml_dtypes
 import numpy as np
 
 from weft.gen.formats.element import ELEMENTS
+from weft.gen.formats.selection import PAIRS
 
 TYPES = {
     "int8": np.int8, "int8q6": np.int8, "uint8": np.uint8, "int4": ml_dtypes.int4, "int2": ml_dtypes.int2,
     "e4m3": ml_dtypes.float8_e4m3fn, "ue4m3": ml_dtypes.float8_e4m3fn, "e5m2": ml_dtypes.float8_e5m2, "e2m3": ml_dtypes.float6_e2m3fn,
     "e3m2": ml_dtypes.float6_e3m2fn, "e2m1": ml_dtypes.float4_e2m1fn, "bf16": ml_dtypes.bfloat16, "e8m0": ml_dtypes.float8_e8m0fnu}
+
+EXHAUSTIVE = [each for each in PAIRS if max(each.activation.bits, each.weight.bits) <= 8]  # all pairs of codes are tried
 
 
 @functools.cache

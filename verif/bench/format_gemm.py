@@ -1,110 +1,20 @@
-"""Matrix products in a pair of operand formats: random operands, the exact result in Python integers, and a driver of FormatUnit."""
-
-import dataclasses
-from fractions import Fraction
+"""A driver of FormatUnit: feeds it the tiles of products of matrices."""
 
 import numpy as np
 from cocotb.triggers import FallingEdge
 
-from weft.gen.formats.element import ELEMENTS, Element, Specials
-from weft.gen.formats.operand import Operand
+from weft.gen.formats.element import ELEMENTS
 from weft.hdl.formats.aligned_unit import format_unit
 from weft.hdl.formats.array import Arrangement
+from weft.hdl.formats.column import ColumnEnd
+from weft.hdl.formats.element import FormatElement
+from weft.hdl.formats.output_array import FormatOutputElement
 from weft.hdl.formats.unit import FormatUnit
-from weft.verif.bench.codes import fixed, floats, specials
+from weft.verif.bench.format_draw import Gemm
 from weft.verif.bench.format_tilings import Strip, Tile
-from weft.verif.bench.nearest import nearest
 
 LINES = 64
-
-
-@dataclasses.dataclass
-class Gemm:
-    """Codes of activations (M, K) and weights (K, N), and of their scales by block: (M, blocks) and (blocks, N)."""
-
-    activations: np.ndarray
-    weights: np.ndarray
-    activation_scales: np.ndarray
-    weight_scales: np.ndarray
-
-
-def draw(chance: np.random.Generator, arrangement: Arrangement, shape: tuple[int, int, int], special: float = 0.0) -> Gemm:
-    """Random codes; a share `special` of them is not finite if the format has such. Where exact sums are wider than the window,
-    exponents come from a part of the range, elsewhere from all of it."""
-    rows, depth, columns = shape
-    operands = arrangement.operands
-    blocks = -(-depth // operands.block)
-    narrow = arrangement.pair.accumulator_bits(depth) > 45
-    return Gemm(
-        _codes(chance, operands.activation.element, (rows, depth), narrow, special),
-        _codes(chance, operands.weight.element, (depth, columns), narrow, special),
-        _scales(chance, operands.activation, (rows, blocks), special), _scales(chance, operands.weight, (blocks, columns), special))
-
-
-def _codes(chance: np.random.Generator, element: Element, shape: tuple[int, ...], narrow: bool, special: float) -> np.ndarray:
-    codes = chance.integers(0, 1 << element.bits, shape)
-    mantissa, exponents = element.mantissa_bits, (1 << element.exponent_bits) - 1
-    if narrow and not element.integer:
-        low = int(chance.integers(0, max(exponents - 7, 1)))
-        codes = codes & ~(exponents << mantissa) | chance.integers(low, low + 7, shape) << mantissa
-    full = exponents << mantissa
-    infinite = (codes & full == full) & ((codes & (1 << mantissa) - 1 == (1 << mantissa) - 1) | (element.specials is Specials.IEEE))
-    if element.specials is not Specials.NONE:
-        codes = np.where(infinite, codes & ~(1 << mantissa), codes)  # finite again
-        codes = np.where(chance.random(shape) < special, codes | full | ((1 << mantissa) - 1 if element.specials is Specials.NAN
-                                                                         else 0), codes)
-    return codes
-
-
-def _scales(chance: np.random.Generator, operand: Operand, shape: tuple[int, int], special: float) -> np.ndarray:
-    if not operand.scale:
-        return np.zeros(shape, dtype=int)
-    if operand.scale.mantissa_bits:
-        codes = chance.integers(0, 127, shape)
-        return np.where(chance.random(shape) < 0.5, codes | 128, codes)  # the ignored bit
-    codes = int(chance.integers(10, 240)) + chance.integers(0, 5, shape)
-    return np.where(chance.random(shape) < special, 255, codes)
-
-
-def values(name: str, codes: np.ndarray) -> np.ndarray:
-    return np.array(fixed(name), dtype=object)[codes]
-
-
-def exact(arrangement: Arrangement, gemm: Gemm) -> tuple[np.ndarray, np.ndarray, int]:
-    """Sums (M, N) in units of 2^operands.lsb_exponent, their special flags, and the highest position of a unit that divides all terms."""
-    operands, pair = arrangement.operands, arrangement.pair
-    (rows, depth), columns = gemm.activations.shape, gemm.weights.shape[1]
-    a, w = values(pair.activation.name, gemm.activations), values(pair.weight.name, gemm.weights)
-    reals = floats(pair.activation.name)[gemm.activations], floats(pair.weight.name)[gemm.weights]
-    total, flags, units = np.zeros((rows, columns), dtype=object), np.zeros((rows, columns), dtype=int), 0
-    for start in range(0, depth, operands.block):
-        part = slice(start, min(start + operands.block, depth))
-        each = a[:, part, None] * w[None, part, :]
-        scale: object = 1
-        block = start // operands.block
-        if operands.activation.scale:
-            codes = gemm.activation_scales[:, block]
-            scale = scale * values(operands.activation.scale.name, codes)[:, None]
-            flags |= ((codes & 255) == 255)[:, None]
-        if operands.weight.scale:
-            codes = gemm.weight_scales[block]
-            scale = scale * values(operands.weight.scale.name, codes)[None, :]
-            flags |= ((codes & 255) == 255)[None, :]
-        flags |= np.bitwise_or.reduce(specials(reals[0][:, part, None], reals[1][None, part, :]), axis=1)
-        terms = each * (scale[:, None, :] if isinstance(scale, np.ndarray) else 1)
-        for term in terms.flat:
-            units |= term
-        total = total + terms.sum(axis=1)
-    return total, flags, max((units & -units).bit_length() - 1, 0)
-
-
-def rounded(arrangement: Arrangement, total: np.ndarray, flags: np.ndarray, target: Element) -> list[list[int]]:
-    """The one rounding, and what is not finite."""
-    unit = Fraction(2) ** arrangement.operands.lsb_exponent
-    infinity = ((1 << target.exponent_bits) - 1) << target.mantissa_bits
-    special = {0: None, 2: infinity, 4: infinity | 1 << target.bits - 1}
-    return [[special.get(int(f), infinity | 1 << target.mantissa_bits - 1) if f else nearest(t * unit, target)
-             for t, f in zip(*line, strict=True)] for line in zip(total, flags, strict=True)]
+KINDS = {FormatElement: "_numbers", FormatOutputElement: "_numbers", ColumnEnd: "_arrangement"}  # of which an array has many: for `parts`
 
 
 class Driver:

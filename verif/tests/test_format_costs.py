@@ -8,7 +8,8 @@ import pytest
 from weft.fpga import format_page, format_plot, formats
 from weft.gen.cli import main
 from weft.gen.formats.operand import OPERANDS
-from weft.gen.formats.pair import PAIRS, pair
+from weft.gen.formats.pair import pair
+from weft.gen.formats.selection import PAIRS
 from weft.sim import docs_page, format_error, format_sums
 from weft.sim.docs_page import ROOT
 from weft.verif.tests import third_party

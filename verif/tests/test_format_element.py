@@ -5,12 +5,12 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
-from weft.gen.formats.pair import PAIRS, pair
+from weft.gen.formats.pair import pair
 from weft.hdl.formats.element import FormatElement, flags_of, sum_shape
-from weft.verif.bench.codes import products
+from weft.verif.bench.codes import EXHAUSTIVE, products
 
 
-@pytest.mark.parametrize("each", [each for each in PAIRS if each.activation.bits <= 8], ids=lambda each: each.name)
+@pytest.mark.parametrize("each", EXHAUSTIVE, ids=lambda each: each.name)
 def test_registers_follow_their_definition(each):
     chance, dut, bits = random.Random(each.name), FormatElement(each, 16), sum_shape(each, 16).width
     table, specials = products(each.activation.name, each.weight.name)

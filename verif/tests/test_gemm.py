@@ -13,6 +13,7 @@ from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.formats.operand import OPERANDS
 from weft.gen.formats.results import RESULTS as TARGETS
+from weft.gen.formats.selection import OPERAND_PAIRS
 from weft.gen.formats.tiling import WINDOW
 from weft.gen.isa import WORD_BYTES
 from weft.gen.sections import Accumulator, Array, Axi, Scratchpad
@@ -22,9 +23,6 @@ from weft.sim.docs_page import ROOT
 from weft.sim.gemm import PERMISSIONS, golden_product, golden_results, multiply, random_matrices
 from weft.sim.simulator import Simulator
 from weft.verif.golden.formats.gemm import Product, gemm, lowest_position
-
-MIXED = [("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"), ("int8", "mxfp4"), ("mxint8", "int4")]
-PAIRS = [*((name, name) for name in OPERANDS), *MIXED]
 
 
 def config(rows: int, activations: str, weights: str = "", packing: int = 1, *, kib: int = 16, result: str = "fp32",
@@ -55,7 +53,7 @@ def on_the_golden_machine(machine: Config, shape: tuple[int, int, int], seed: in
     return plan, product
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+@pytest.mark.parametrize("pair", OPERAND_PAIRS, ids="-".join)
 def test_every_format_gives_the_same_bits_on_every_size(pair):
     """Random shapes; other sizes of array and scratchpad are other tilings. Where a term lost bits below the window, by the place at
     which it did, results may differ in their last bit: those are left out, and there are few."""

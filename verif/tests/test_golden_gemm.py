@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from weft.gen.formats.element import ELEMENTS
 from weft.gen.formats.operand import OPERANDS, Operand, OperandPair
+from weft.gen.formats.selection import OPERAND_PAIRS
 from weft.gen.formats.window import Window
 from weft.verif.bench.nearest import nearest
 from weft.verif.golden.formats.blocks import Matrix, quantise
@@ -21,9 +22,7 @@ from weft.verif.stories.quantised import Quantised
 from weft.verif.tests import third_party
 
 INT4_GROUPS = Operand("int4_g32", ELEMENTS["int4"], 32, ELEMENTS["bf16"])
-PAIRS = [*((operand, operand) for operand in (*OPERANDS.values(), INT4_GROUPS)), *(
-    (OPERANDS[a], OPERANDS[b]) for a, b in (("int8", "int4"), ("e4m3", "e2m1"), ("e4m3", "e5m2"), ("mxfp8_e4m3", "mxfp4"),
-                                            ("int8", "mxfp4"), ("mxfp6_e2m3", "e3m2"), ("uint8", "int8")))]
+PAIRS = [*((OPERANDS[a], OPERANDS[b]) for a, b in OPERAND_PAIRS), (INT4_GROUPS, INT4_GROUPS)]
 TARGETS = ("fp32", "bf16")
 
 

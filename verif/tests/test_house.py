@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("hdl", "gen", "verif", "sim", "fpga")
 PURE = {"weft.gen.errors", "weft.gen.config", "weft.gen.option", "weft.gen.sections", "weft.gen.isa", "weft.gen.csr", "weft.gen.graph",
         "weft.gen.link", *(f"weft.gen.isa.{name}" for name in ("coding", "instructions", "kinds", "layout")),
-        *(f"weft.gen.formats.{name}" for name in ("alignment", "element", "pair", "operand", "window", "tiling", "results"))}
+        *(f"weft.gen.formats.{name}" for name in ("alignment", "element", "pair", "operand", "window", "tiling", "results", "selection"))}
 PARENTS = {"weft.gen", "weft.gen.formats"}  # packages that hold nothing themselves
 
 

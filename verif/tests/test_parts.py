@@ -7,11 +7,11 @@ from weft.gen import verilog
 from weft.gen.formats.operand import OPERANDS, OperandPair
 from weft.hdl.formats.array import Arrangement, FormatArray
 from weft.hdl.formats.element import FormatElement
-from weft.hdl.formats.output_array import FormatOutputArray, FormatOutputElement
+from weft.hdl.formats.output_array import FormatOutputArray
 from weft.verif.bench import parts, runner
+from weft.verif.bench.format_gemm import KINDS
 from weft.verif.tests.yosys import YosysError, run_yosys
 
-KINDS = {FormatElement: "_numbers", FormatOutputElement: "_numbers"}
 E2M1 = OperandPair(OPERANDS["e2m1"], OPERANDS["e2m1"])
 # Numbered nets have nothing in common but their numbers.
 PROOF = """

@@ -1,4 +1,4 @@
-"""Folders of results: checked before the work, filled at its end, never half-written."""
+"""Folders of results, and single files: checked before the work, filled at its end, never half-written."""
 
 import contextlib
 import os
@@ -26,6 +26,19 @@ def check_writable(folder: Path, where: str = "--out") -> None:
     except OSError as error:
         raise WeftError(f"cannot write to {folder}", where=where, why=f"{existing}: {error.strerror}",
                         fix="give a folder that you may write to") from None
+
+
+def check_file(path: Path, where: str) -> None:
+    """Raise `WeftError` if a file cannot be written to `path`, whose folders need not exist. Leaves nothing behind."""
+    if path.is_dir():
+        raise WeftError(f"cannot write {path}", where=where, why="it is a folder", fix="give the name of a file")
+    check_writable(path.parent, where)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write it, with the folders that it needs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ import typer
 
 from weft.gen.cli import arguments
 from weft.gen.cli.console import emit, existing_file, tables
-from weft.gen.errors import WeftError
 
 if TYPE_CHECKING:
     from weft.gen.compiler import CompiledNetwork
@@ -30,9 +29,11 @@ def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: ar
     from weft.gen.config import Config  # noqa: PLC0415
 
     loaded = Config.load(config)
+    from weft.sim.output import check_file, write_file  # noqa: PLC0415
+
     for option, path in (("--listing", listing), ("--c", header)):
         if path:
-            _check_file(option, path)
+            check_file(path, option)
     existing_file(model, "network")
     from weft.gen.compiler import compile_network  # noqa: PLC0415
     from weft.gen.host import SplitNetwork, load_network, load_split  # noqa: PLC0415
@@ -43,12 +44,12 @@ def compile(model: arguments.Model, config: arguments.ConfigOption, rounding: ar
         if listing:
             from weft.gen.assembler import disassemble  # noqa: PLC0415
 
-            _write(_of_part(listing, number, len(networks)), disassemble(network.program))
+            write_file(_of_part(listing, number, len(networks)), disassemble(network.program))
         if header:
             from weft.gen.export.network import c_header  # noqa: PLC0415
 
             path = _of_part(header, number, len(networks))
-            _write(path, c_header(network, path.stem))
+            write_file(path, c_header(network, path.stem))
     summary, layers, on_host = _summary(split, networks, loaded.name), _layers(split, networks), _host(split)
     if as_json:
         emit({**summary, "layers": [layer for layer in layers if "tile" in layer], **({"host": on_host} if host else {})})
@@ -116,19 +117,6 @@ def _host(split: "SplitNetwork") -> list[dict[str, Any]]:
 def _of_part(path: Path, number: int, count: int) -> Path:
     """The file for one of several parts: its number behind the name."""
     return path if count == 1 else path.with_stem(f"{path.stem}_part{number}")
-
-
-def _check_file(option: str, path: Path) -> None:
-    from weft.sim.output import check_writable  # noqa: PLC0415
-
-    if path.is_dir():
-        raise WeftError(f"cannot write {path}", where=option, why="it is a folder", fix="give the name of a file")
-    check_writable(path.parent, option)
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _print(summary: dict[str, Any], layers: list[dict[str, Any]], macs_per_cycle: int) -> None:

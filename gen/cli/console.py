@@ -38,12 +38,12 @@ def tables() -> Any:
     return Console() if sys.stdout.isatty() else Console(width=TABLE_WIDTH)
 
 
-def existing_file(path: Path, what: str) -> Path:
+def existing_file(path: Path, what: str, where: str = "command line") -> Path:
     """`path`, or a `WeftError` that says what is missing."""
     if path.is_file():
         return path
     why = "it is a folder" if path.is_dir() else "the file does not exist"
-    raise WeftError(f"no {what} {path}", where="command line", why=why, fix="check the path")
+    raise WeftError(f"no {what} {path}", where=where, why=why, fix="check the path")
 
 
 class Progress:

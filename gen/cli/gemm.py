@@ -9,11 +9,14 @@ from weft.gen.cli import arguments
 from weft.gen.cli.console import Progress, emit, tables
 from weft.gen.cli.sim import Bandwidth, Latency
 
-Size = Annotated[int, typer.Argument(min=1, help="Rows of activations, products of a sum, columns of weights.", show_default=False)]
+Rows = Annotated[int, typer.Argument(metavar="M", min=1, help="Rows of the activations, and of the result.", show_default=False)]
+Depth = Annotated[int, typer.Argument(metavar="K", min=1, show_default=False,
+                                        help="Products of a sum: columns of the activations, rows of the weights.")]
+Columns = Annotated[int, typer.Argument(metavar="N", min=1, help="Columns of the weights, and of the result.", show_default=False)]
 Seed = Annotated[int, typer.Option(min=0, help="Other matrices.")]
 
 
-def gemm(m: Size, k: Size, n: Size, config: arguments.ConfigOption, seed: Seed = 1, dram_bytes_per_cycle: Bandwidth = 16,
+def gemm(m: Rows, k: Depth, n: Columns, config: arguments.ConfigOption, seed: Seed = 1, dram_bytes_per_cycle: Bandwidth = 16,
          dram_latency: Latency = 64, as_json: arguments.Json = False) -> None:
     """Multiply random matrices (M x K by K x N) in a configuration's number formats on the RTL and check every bit.
 

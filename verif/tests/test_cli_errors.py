@@ -18,6 +18,7 @@ from weft.sim.inputs import load_samples
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "examples" / "digits" / "digits.onnx"
 CONFIG = ROOT / "configs" / "tiny4.toml"
+MXFP4 = str(ROOT / "configs" / "mxfp4.toml")
 GOOD = np.zeros((2, 1, 8, 8), np.uint8)
 
 FILES: dict[str, bytes] = {
@@ -145,6 +146,27 @@ CASES: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "waves of nothing": (sim(more=("--waves", "conv9")), 2, ("--waves conv9", "1000:2000", "conv")),
     "waves backwards": (sim(more=("--waves", "20:10")), 2, ("--waves 20:10", "ends before it begins", "use 10:20")),
     "unknown topic": (["explain", "arry.rows"], 2, ("unknown topic 'arry.rows'", "did you mean 'array.rows'?")),
+    # number formats and products
+    "unknown format": (["formats", "--only", "e4m4"], 2, ("unknown format 'e4m4'", "where: --only", "did you mean 'e4m3'?")),
+    "unknown format of a product": (["formats", "--products", "--only", "mxfp3"], 2, ("unknown format 'mxfp3'", "did you mean 'mxfp4'?")),
+    "element by the name of its operand": (["formats", "--area", "--only", "mxfp4"], 2,
+                                           ("--area does not measure 'mxfp4'", "its elements are e2m1", "use --only e2m1")),
+    "one format of nothing": (["formats", "--only", "mxfp4"], 2,
+                              ("--only without --area or --products", "add --products, or add --area and say --only e2m1")),
+    "plot of nothing": (["formats", "--plot", "plot.svg"], 2, ("--plot without --area or --data", "add --data, or --area")),
+    "plot of sums": (["formats", "--sums", "--plot", "new/plot.svg"], 2, ("--plot without --area or --data", "add --data, or --area")),
+    "plot is a folder": (["formats", "--data", "--plot", "."], 2, ("cannot write .", "where: --plot", "is a folder", "name of a file")),
+    "plot below a file": (["formats", "--data", "--plot", "notes.txt/p.svg"], 2, ("notes.txt is a file", "where: --plot")),
+    "no cell library": (["formats", "--liberty", "none.lib"], 2, ("no cell library none.lib", "where: --liberty", "does not exist")),
+    "cell library is a folder": (["formats", "--liberty", "."], 2, ("no cell library .", "where: --liberty", "it is a folder")),
+    "product of too many terms": (["gemm", "1", "1000000000", "1", "-c", MXFP4], 2, ("k = 1000000000", "terms", "use 8192 or less")),
+    "product of too many rows": (["gemm", "1000000000", "64", "1", "-c", MXFP4], 2,
+                                 ("activations of 1000000000 x 64", "16,777,216 elements", "use m = 262144 or less")),
+    "product of too many columns": (["gemm", "1", "8", "9" * 30, "-c", str(CONFIG)], 2,
+                                    ("weights of 999", "999 x 8", "use n = 524288 or less")),
+    "result that is too large": (["gemm", "100000", "1", "2000", "-c", str(CONFIG)], 2,
+                                 ("a result of 100000 x 2000", "use m = 8322 or less")),
+    "product without a row": (["gemm", "0", "8", "8", "-c", str(CONFIG)], 2, ("Invalid value for 'M'", "weft gemm --help")),
     # outputs
     "output is a file": (sim(more=("--out", "notes.txt")), 2, ("cannot write to notes.txt", "--out", "is a file")),
     "output below a file": (["verilog", str(CONFIG), "--out", "notes.txt/v"], 2, ("cannot write to notes.txt/v", "notes.txt is a file")),
@@ -262,9 +284,15 @@ def test_same_messages_from_the_installed_program(place: Path) -> None:
 
 
 def test_every_verb_has_help_and_json(capsys: pytest.CaptureFixture[str]) -> None:
-    for verb in ("doctor", "check", "verilog", "compile", "sim", "report", "explain"):
+    for verb in ("doctor", "check", "verilog", "compile", "sim", "report", "formats", "gemm", "explain"):
         assert run([verb, "--help"]) == 0
         assert "--json" in capsys.readouterr().out
+
+
+def test_sizes_of_a_product_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["gemm", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert all(said.count(text) == 1 for text in ("Rows of the activations", "Products of a sum", "Columns of the weights"))
 
 
 def test_heavy_packages_are_not_imported_for_light_verbs() -> None:

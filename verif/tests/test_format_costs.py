@@ -10,8 +10,9 @@ from weft.gen.cli import main
 from weft.gen.formats.operand import OPERANDS
 from weft.gen.formats.pair import pair
 from weft.gen.formats.selection import PAIRS
-from weft.sim import docs_page, format_error, format_sums
+from weft.sim import docs_page, format_error, format_products, format_sums
 from weft.sim.docs_page import ROOT
+from weft.sim.gemm_measure import Measured
 from weft.verif.tests import third_party
 
 LIBRARY = docs_page.third_party("WEFT_LIBERTY", "liberty", format_page.CELLS)
@@ -34,11 +35,27 @@ def test_command_shows_every_format(capsys):
     assert found["nvfp4"]["bits"] == "4.5" and found["mxfp4"]["sum of 32"] == "14"
 
 
-@pytest.mark.parametrize(("arguments", "text"), [
-    (["--only", "int8"], "add --area"), (["--area", "--only", "e4m4"], "did you mean 'e4m3'"), (["--liberty", "none.lib"], "none.lib")])
-def test_errors_say_what_to_do(capsys, arguments, text):
-    code, _, error = weft(capsys, "formats", *arguments)
-    assert code == 2 and text in error
+def test_plot_makes_its_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(format_error, "errors", lambda: {"int8": 0.01, "mxfp4": 0.15})
+    place = tmp_path / "new" / "plot.svg"
+    assert weft(capsys, "formats", "--data", "--plot", str(place))[0] == 0
+    assert "mxfp4, 4.25 bits" in place.read_text()
+
+
+def test_products_of_some_formats(capsys, monkeypatch):
+    """Each is measured once, and compared with int8's."""
+    asked = []
+
+    def measure(config, m, k, n):
+        asked.append((config.array.operand, m, k, n))
+        return Measured(config.array.operand, config.array.weights, config.array.result, 1 << 15, 1000 * len(asked))
+
+    monkeypatch.setattr(format_products, "measure", measure)
+    code, out, _ = weft(capsys, "formats", "--products", "--only", "int8", "--only", "bf16", "--json")
+    assert code == 0 and asked == [("int8", 128, 512, 512), ("bf16", 128, 256, 512)]
+    rows = json.loads(out)["products"]
+    assert [(row["operands"], row["products a cycle"], row["a product, of int8's"]) for row in rows] == [
+        ("int8", "1024.0", "1.000"), ("bf16", "512.0", "4.000")]
 
 
 def test_rows_and_plot():

@@ -57,7 +57,7 @@ async def products_of_odd_shapes(dut) -> None:
     driver, by_order = Driver(dut, a), 0
     await driver.reset()
     for number, shape in enumerate(SHAPES):
-        gemm = draw(np.random.default_rng([number, *shape]), a, shape, number if number % 2 else 0)
+        gemm = draw(np.random.default_rng([number, *shape]), a.operands, shape, number if number % 2 else 0)
         order = list(range(-(-shape[1] // a.depth)))
         random.Random(cocotb.RANDOM_SEED).shuffle(order)
         found, lost = await driver.multiply(gemm, 0, ordered(a, shape, LINES, order))

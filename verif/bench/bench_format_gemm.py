@@ -56,7 +56,7 @@ async def products_of_odd_shapes(dut) -> None:
     digest, planted, given, drawn = hashlib.sha256(), Counter(), Counter(), []
     for number, shape in enumerate(shapes):
         special = number if number % 2 else 0
-        gemm = draw(np.random.default_rng([number, *shape]), a, shape, special)  # the same for every size of array
+        gemm = draw(np.random.default_rng([number, *shape]), a.operands, shape, special)  # the same for every size of array
         total, flags, position = exact(a.operands, gemm)
         wanted = rounded(a.operands, total, flags, target)
         reasons = causes(a.operands, gemm)
@@ -97,7 +97,7 @@ async def throughput(dut) -> None:
     parameters = runner.bench_parameters()
     a, driver = arrangement(*parameters["arrangement"]), await driver_of(dut, parameters)
     shape, order = (LINES, 4 * a.depth, a.width), random.Random(1)
-    gemm = draw(np.random.default_rng(1), a, shape)
+    gemm = draw(np.random.default_rng(1), a.operands, shape)
     total, flags, position = exact(a.operands, gemm)
     found, _ = await driver.multiply(gemm, position, regular(a, shape, LINES, order))
     assert found.tolist() == rounded(a.operands, total, flags, ELEMENTS[parameters["target"]])

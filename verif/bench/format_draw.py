@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 
 from weft.gen.formats.element import Element
-from weft.gen.formats.operand import Operand
-from weft.hdl.formats.array import Arrangement
+from weft.gen.formats.operand import Operand, OperandPair
 from weft.verif.bench.codes import floats
 
 WIDEST = 45  # bits of exact sums whose elements come from all of the range: with what scales add they fit a term of the window
@@ -25,7 +24,7 @@ class Gemm:
     weight_scales: np.ndarray
 
 
-def draw(chance: np.random.Generator, arrangement: Arrangement, shape: tuple[int, int, int], special: int = 0) -> Gemm:
+def draw(chance: np.random.Generator, operands: OperandPair, shape: tuple[int, int, int], special: int = 0) -> Gemm:
     """Random codes of finite numbers. Where exact sums are wider than the window, exponents come from a part of the range.
 
     With `special`, not 0, every eighth element and scale is one of `landmarks`, and a quarter at most of the rows of activations and of the
@@ -34,8 +33,7 @@ def draw(chance: np.random.Generator, arrangement: Arrangement, shape: tuple[int
     these, and take what is narrow from other `ENDS`.
     """
     rows, depth, columns = shape
-    operands = arrangement.operands
-    narrow = arrangement.pair.accumulator_bits(depth) > WIDEST
+    narrow = operands.elements.accumulator_bits(depth) > WIDEST
     ends = ENDS[special % len(ENDS)] if special else ENDS[-1]
     places = chance.permutation(depth)[:2]
     sides = [_side(chance, operand, (lanes, depth, -(-depth // operands.block)), narrow, end, special, places)

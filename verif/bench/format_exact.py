@@ -9,6 +9,7 @@ import numpy as np
 
 from weft.gen.formats.element import Element
 from weft.gen.formats.operand import OperandPair
+from weft.gen.formats.window import Window
 from weft.verif.bench.codes import fixed, floats, specials
 from weft.verif.bench.format_draw import Gemm
 from weft.verif.bench.nearest import nearest
@@ -53,6 +54,23 @@ def rounded(operands: OperandPair, total: np.ndarray, flags: np.ndarray, target:
     special = {0: None, 2: infinity, 4: infinity | 1 << target.bits - 1}
     return [[special.get(int(f), infinity | 1 << target.mantissa_bits - 1) if f else nearest(t * unit, target)
              for t, f in zip(*line, strict=True)] for line in zip(total, flags, strict=True)]
+
+
+def windowed(operands: OperandPair, gemm: Gemm, terms: list[list[int]], window: Window, position: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sums (M, N) of terms that were floored to units of 2^(position + operands.lsb_exponent), and what left the window: 1 if a
+    term does not fit, 2 if the floor changed one. `terms`: the k of each, of one block."""
+    a, w = values(operands.activation.element.name, gemm.activations), values(operands.weight.element.name, gemm.weights)
+    half, total, lost = 1 << window.term_bits - 1, 0, 0
+    for own in terms:
+        term, block = a[:, own] @ w[own], own[0] // operands.block
+        if operands.activation.scale:
+            term = term * values(operands.activation.scale.name, gemm.activation_scales[:, block])[:, None]
+        if operands.weight.scale:
+            term = term * values(operands.weight.scale.name, gemm.weight_scales[block])[None, :]
+        floor = term >> position
+        total = total + floor
+        lost |= ((floor < -half) | (floor >= half)) * 1 | (floor << position != term) * 2
+    return total, np.asarray(lost, int)
 
 
 # What becomes of a result.

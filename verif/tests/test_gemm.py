@@ -1,6 +1,7 @@
 """Products of matrices in number formats: programs on the golden machine, and on the RTL."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from weft.gen.compiler.gemm_operands import pack_activations, pack_weights, unpa
 from weft.gen.compiler.gemm_program import program, window_bytes
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
-from weft.gen.formats.operand import OPERANDS
+from weft.gen.formats.operand import OPERANDS, OperandPair
 from weft.gen.formats.results import RESULTS as TARGETS
 from weft.gen.formats.selection import OPERAND_PAIRS
 from weft.gen.formats.tiling import WINDOW
@@ -22,6 +23,10 @@ from weft.sim.device import RtlDevice, WindowSpec
 from weft.sim.docs_page import ROOT
 from weft.sim.gemm import PERMISSIONS, golden_product, golden_results, multiply, random_matrices
 from weft.sim.simulator import Simulator
+from weft.verif.bench.format_draw import Gemm as Drawn
+from weft.verif.bench.format_draw import draw
+from weft.verif.bench.format_exact import NUMBER, causes, exact, possible, rounded, windowed
+from weft.verif.golden.formats.blocks import Matrix
 from weft.verif.golden.formats.gemm import Product, gemm, lowest_position
 
 
@@ -211,6 +216,62 @@ def test_the_rtl_gives_the_same_bytes(machine, shapes):
         assert run.mismatches == []
         assert np.isfinite(run.golden.values()).all()
         assert len(np.unique(run.results[0])) > min(shape[0] * shape[2], 20) // 2
+
+
+def matrices(operands: OperandPair, drawn: Drawn) -> list[Matrix]:
+    """Activations, and weights transposed."""
+    k, one = drawn.activations.shape[1], np.ones((1, 1), np.float32)
+    return [Matrix(operand, np.pad(codes, ((0, 0), (0, -k % operand.block))), scales if operand.scale else None, one, k)
+            for operand, codes, scales in ((operands.activation, drawn.activations, drawn.activation_scales),
+                                           (operands.weight, drawn.weights.T, drawn.weight_scales.T))]
+
+
+@pytest.mark.integration
+def test_special_values_on_the_rtl_give_exact_sums_rounded_once():
+    """In a format that has all kinds; against Python integers and ml_dtypes' values, of which the golden model knows nothing."""
+    machine, planted = config(4, "mxfp8_e5m2", kib=32), Counter()
+    operands = machine.tiling.operands
+    for special, shape in ((1, (31, 70, 18)), (3, (9, 100, 33))):
+        drawn = draw(np.random.default_rng(special), operands, shape, special)
+        run = multiply(machine, *matrices(operands, drawn), strict=True)
+        total, flags, _ = exact(operands, drawn)
+        assert run.results[0].tolist() == rounded(operands, total, flags, machine.results.rounded)
+        assert run.mismatches == []
+        reasons = causes(operands, drawn)
+        assert reasons[NUMBER] > 0.5 * total.size
+        planted.update(reasons)
+    assert all(planted[cause] >= 5 for cause in possible(operands)), planted
+
+
+@pytest.mark.integration
+def test_rounds_write_the_flags_of_the_window():
+    """Of terms that do not fit and of some that lose bits, in a window in the middle of those of all rows."""
+    machine, shape = config(4, "mxfp8_e5m2", kib=32), (8, 64, 12)
+    operands, plan = machine.tiling.operands, Gemm.plan(machine, *shape)
+    drawn = draw(np.random.default_rng(5), operands, shape)
+    drawn.activation_scales[:] = 100 + 9 * np.arange(shape[0])[:, None]
+    _, _, lowest = exact(operands, drawn)
+    part = machine.tiling.part  # products of a tile's column, each sum of which is a term
+    position = lowest + 28
+    _, lost = windowed(operands, drawn, [list(range(k, k + part)) for k in range(0, shape[1], part)], WINDOW, position)
+    assert all((lost == kind).sum() > 5 for kind in (0, 1, 2)), Counter(lost.ravel().tolist())
+    words = program(plan, position)
+    for index, found in enumerate(map(isa.decode, words)):
+        if found.instruction.name == "ROUND":
+            words[index] = isa.encode("ROUND", wait=found.wait, signal=found.signal, **found.values | {"flags": 1})
+    a, b = matrices(operands, drawn)
+    given = []
+    windows = [WindowSpec(size, *PERMISSIONS[n]) for n, size in enumerate(window_bytes(plan))]
+    with Simulator(machine) as own:
+        for device in (RtlDevice(own, windows, max_cycles=100_000), GoldenDevice(machine, windows)):
+            for index, data in enumerate((b"".join(word.to_bytes(WORD_BYTES, "little") for word in words),
+                                          pack_weights(plan, b.codes.T, b.scales.T), pack_activations(plan, a.codes, a.scales))):
+                device.write_window(index, data)
+            assert device.run(len(words)).error is None
+            # A byte for each result, one after the other where its row of a span begins.
+            rows = np.frombuffer(device.read_window(RESULTS), np.uint8).reshape(shape[0], -1, machine.results.row_bytes)
+            given.append(rows[:, :, :machine.results.width].reshape(shape[0], -1))
+    assert (given[0] == lost).all() and (given[1] == lost).all()
 
 
 @pytest.mark.integration

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from weft.gen.formats.element import ELEMENTS, Specials
 from weft.gen.formats.operand import OPERANDS
+from weft.verif.bench.codes import hard_cases
 from weft.verif.golden.formats import blocks, packing
 from weft.verif.golden.formats.blocks import ScaleRule, quantise
 from weft.verif.golden.formats.element import bit_length, decode, encode, encode_integers, fields, fixed, shift_half_even
@@ -29,19 +30,6 @@ def codes_of(name: str) -> np.ndarray:
 def theirs(name: str, codes: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):  # signalling NaNs
         return codes.astype(np.uint16 if ELEMENTS[name].bits > 8 else np.uint8).view(THEIRS[name]).astype(np.float64)
-
-
-def hard_cases(name: str, kind: type = np.float32) -> np.ndarray:
-    """Every value, every midpoint of neighbours, numbers beyond the range, each with its neighbours in `kind`.
-
-    In single precision by default: ml_dtypes rounds double to single first, and then again.
-    """
-    values = decode(ELEMENTS[name], codes_of(name))
-    values = np.unique(values[np.isfinite(values)])
-    middles = (values[1:] + values[:-1]) / 2
-    with np.errstate(over="ignore"):
-        some = np.concatenate([values, middles, 1.5 * values[[0, -1]], values[[0, -1]] * (1 + 2.0**-10)]).astype(kind)
-        return np.concatenate([some, np.nextafter(some, kind(np.inf)), np.nextafter(some, kind(-np.inf)), [kind(-0.0)]])
 
 
 @pytest.mark.parametrize("name", THEIRS)

@@ -5,7 +5,7 @@ The same protocol drives the RTL (here) and the golden machine (`weft.sim.check`
 
 import abc
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -57,6 +57,11 @@ class RunResult:
     error: DeviceError | None
     counters: dict[str, int]
     profile: Profile | None = None
+
+
+def dram_bytes(config: Config, counters: Mapping[str, int]) -> int:
+    """Read and written, instructions included."""
+    return (counters["DRAM_READ_BEATS"] + counters["DRAM_WRITE_BEATS"]) * config.line_bytes
 
 
 class Timeout(RuntimeError):

@@ -13,7 +13,7 @@ from weft.gen.formats.tiling import WINDOW
 from weft.gen.isa import WORD_BYTES
 from weft.sim import build
 from weft.sim.check import GoldenDevice, Mismatch, difference
-from weft.sim.device import Device, RtlDevice, RunResult, WindowSpec
+from weft.sim.device import Device, RtlDevice, RunResult, WindowSpec, dram_bytes
 from weft.sim.execute import DeviceFailure, DramTiming
 from weft.sim.simulator import Simulator
 from weft.verif.golden.format_matrix import in_blocks
@@ -45,8 +45,7 @@ class GemmRun:
 
     @property
     def dram_bytes(self) -> int:
-        """Read and written, instructions included."""
-        return (self.counters["DRAM_READ_BEATS"] + self.counters["DRAM_WRITE_BEATS"]) * self.plan.config.line_bytes
+        return dram_bytes(self.plan.config, self.counters)
 
 
 def random_matrices(config: Config, m: int, k: int, n: int, seed: int) -> tuple[Matrix, Matrix]:

@@ -11,6 +11,7 @@ from weft.gen.config import Config
 from weft.gen.graph import Conv, Graph, Scale, Tensor
 from weft.gen.isa import Rounding
 from weft.sim.check import Mismatch, difference
+from weft.sim.device import dram_bytes
 from weft.sim.execute import DramTiming, Executor
 from weft.verif.golden import reference
 
@@ -52,5 +53,4 @@ def multiply_int8(config: Config, m: int, k: int, n: int, seed: int, timing: Dra
     with contextlib.closing(executor.simulator):
         found = executor.run(0, network.pack_input(held))
     wrong = difference(0, "results against the golden arithmetic", network.unpack_outputs(found.output)[0], reference.run(graph, held)["y"])
-    beats = found.counters["DRAM_READ_BEATS"] + found.counters["DRAM_WRITE_BEATS"]
-    return LayerRun(found.cycles, beats * config.line_bytes, found.mismatches + ([wrong] if wrong else []))
+    return LayerRun(found.cycles, dram_bytes(config, found.counters), found.mismatches + ([wrong] if wrong else []))

@@ -1,33 +1,10 @@
 """Places activations so that what the array reads lies away from the bank that weights come from, chain by chain."""
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from weft.gen.compiler.memory import Buffer, place
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """The array reads a buffer in `parts`, one after the other, each together with `tiles` of weights. Weights for the next tile are loaded
-    in time if at least a share `enough` of a part is read from other banks than theirs."""
-
-    tiles: int
-    parts: int
-    enough: float
-
-    def waits(self, buffer: Buffer, first: int) -> int:
-        """Tiles of weights that come too late if they lie in the bank whose lines are those from `first` on."""
-        above = min(buffer.lines, buffer.line + buffer.lines - first)
-        return self.tiles * min(self.parts, int(above * self.parts / buffer.lines + self.enough)) if above > 0 else 0
-
-
-Readings = Mapping[str, Sequence[Reading]]  # of each buffer, by name
-
-
-def waits(buffers: Sequence[Buffer], readings: Readings, first: int) -> int:
-    """Tiles of weights that wait for what the array reads together with them."""
-    return sum(reading.waits(buffer, first) for buffer in buffers for reading in readings.get(buffer.name, ()))
+from weft.gen.compiler.readings import Readings, waits
 
 
 def move_apart(buffers: Sequence[Buffer], readings: Readings, height: int, first: int) -> None:

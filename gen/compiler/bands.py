@@ -10,12 +10,14 @@ from weft.gen.graph import Tensor
 
 class Bands:
     """`buffers` and the `lines` that they take. `layouts[step, tensor]`: for each band the name of its buffer and the rows that it then
-    holds. `made`, `handed`, `passing`, `in_parts` and `in_place` are those of the plan."""
+    holds. `packed[step]`: names of its buffers for kernel windows. `made`, `handed`, `passing`, `in_parts` and `in_place` are those of the
+    plan."""
 
     def __init__(self) -> None:
         self.buffers: list[Buffer] = []
         self.lines = 0
         self.layouts: dict[tuple[int, str], list[tuple[str, Layout]]] = {}
+        self.packed: dict[int, list[str]] = {}
         self.made: dict[int, list[Rows]] = {}
         self.handed: set[int] = set()
         self.passing: set[str] = set()
@@ -35,6 +37,11 @@ class Bands:
         self.layouts[key] = [(names[index % copies], dataclasses.replace(whole, first_row=first, rows=last - first + 1))
                              for index, (first, last) in enumerate(held)]
 
+    def pack(self, step: int, lines: int, copies: int, chain: range) -> None:
+        """`copies` buffers of `lines` lines for kernel windows that a step packs."""
+        self.packed[step] = [f"packed windows#{step}.{index}" for index in range(copies)]
+        self.reserve(*(Buffer(name, lines, chain.start, chain.stop - 1) for name in self.packed[step]))
+
     def share(self, tensor: Tensor, keys: tuple[tuple[int, str], ...], other: tuple[int, str]) -> None:
         """Let an operand have the lines of another of the same shape."""
         held = [(name, dataclasses.replace(layout, tensor=tensor)) for name, layout in self.layouts[other]]
@@ -46,6 +53,7 @@ class Bands:
             return
         self.reserve(*(Buffer(buffer.name, buffer.lines, buffer.start, buffer.end) for buffer in other.buffers))
         self.layouts |= other.layouts
+        self.packed |= other.packed
         self.made |= other.made
         self.handed |= other.handed
         self.passing |= other.passing

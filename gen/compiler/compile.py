@@ -1,6 +1,7 @@
 """Graph to program: simplify, plan memory, lower every node to steps, emit steps with constants fetched ahead."""
 
 import contextlib
+import math
 from itertools import accumulate
 
 import numpy as np
@@ -14,13 +15,13 @@ from weft.gen.compiler.estimate import estimate
 from weft.gen.compiler.fetch import ConstantFetch
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower import Context
-from weft.gen.compiler.lower.choice import conv_tiles
 from weft.gen.compiler.lower.resident import ResidentSets, fits
 from weft.gen.compiler.memory import ConstantRing, free_from, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
 from weft.gen.compiler.placement import Placement
-from weft.gen.compiler.plan import INPUT_WINDOW, Plan, Planner
+from weft.gen.compiler.plan import INPUT_WINDOW, Plan
 from weft.gen.compiler.plan_search import Search
+from weft.gen.compiler.planner import Planner
 from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.schedule import Schedule
 from weft.gen.compiler.traffic import Traffic
@@ -133,11 +134,11 @@ class Compilation:
         for index, node in enumerate(self.simple.nodes):
             shape = self.simple.tensors[node.output].shape
             tile, macs = "", 0
-            self.context.stationary = index in self.stationary
             if isinstance(node, Conv):
                 macs = int(np.prod(shape[:2])) * node.weights.size
-                first = conv_tiles(self.context, node, self.placement.bands(index)[0])[0]
-                tile = f"{first.rows}x{first.columns}x{min(shape[2], self.config.lanes)}"
+                used = sorted(set(self.context.tiles[node.output]), key=math.prod)
+                tile = " .. ".join(f"{rows}x{columns}x{min(shape[2], self.config.lanes)}"
+                                   for rows, columns in dict.fromkeys((used[0], used[-1])))
             bands = len(self.placement.bands(index))
             if bands > 1:
                 tile = f"{tile} in {bands} bands".strip()

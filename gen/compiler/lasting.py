@@ -2,10 +2,16 @@
 
 import collections
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from itertools import accumulate
 
 from weft.gen.compiler.constants import Block
+
+
+def stay(blocks: Collection[Block], room: int) -> bool:
+    """Whether all of a chain's constants stay in `room` lines: the ring may leave out as much as its largest run at its end."""
+    sizes = [block.lines for block in blocks]
+    return sum(sizes) + max(sizes, default=0) <= room
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,17 +32,15 @@ class Uses:
         for step, (chain, own) in enumerate(zip(chains, blocks, strict=True)):
             wanted[chain].update(own)
             last[chain] = step
-        # The ring may leave out as much as its largest run at its end.
-        stay = {chain for chain, own in wanted.items() if chain >= 0 and own
-                and sum(block.lines for block in own) + max(block.lines for block in own) <= room}
+        lasting = {chain for chain, own in wanted.items() if chain >= 0 and stay(own, room)}
         keys: list[list[Hashable]] = []
         fetched: list[list[tuple[Hashable, Block]]] = []
         used: dict[Hashable, int] = {}  # last step; in the order in which they are fetched
         for step, (chain, own) in enumerate(zip(chains, blocks, strict=True)):
             owner = step if shared[step] is None else shared[step]
-            keys.append([(chain, block) if chain in stay else (owner, place, block) for place, block in enumerate(own)])
+            keys.append([(chain, block) if chain in lasting else (owner, place, block) for place, block in enumerate(own)])
             fetched.append(list({key: block for key, block in zip(keys[-1], own, strict=True) if key not in used}.items()))
-            used |= {key: last[chain] if chain in stay else step for key in keys[-1]}
+            used |= {key: last[chain] if chain in lasting else step for key in keys[-1]}
         released = [0] * len(blocks)
         for step in accumulate(used.values(), max):  # runs end in the order in which they began
             released[step] += 1

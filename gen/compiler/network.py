@@ -14,7 +14,8 @@ from weft.gen.graph import Graph
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """One node as tables show it. `tile` and `estimated_cycles` are the compiler's, not measured."""
+    """One node as tables show it. `tile` (the largest of a band: rows x columns x channels; if bands differ, from the smallest
+    of these on) and `estimated_cycles` are the compiler's, not measured."""
 
     name: str
     op: str

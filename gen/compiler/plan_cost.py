@@ -2,17 +2,14 @@
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
 
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.depthwise import Filter
+from weft.gen.compiler.plan import Plan
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.compiler.turns import Rows, input_rows
 from weft.gen.config import Config
 from weft.gen.graph import Add, Conv, MaxPool
-
-if TYPE_CHECKING:
-    from weft.gen.compiler.plan import Plan
 
 BAND = 150  # cycles that a band of a step costs beside its work
 ADD_BAND, ADD_TURN = 600, 4000  # more where an addition follows its convolution: with two buffers, and with one, which others wait for
@@ -76,12 +73,12 @@ def _copies(config: Config, node: Conv, made: list[Rows], width: int) -> int:
     return int(rows * width * lines_for(math.prod(node.weights.shape[2:]), config.lanes))
 
 
-def cycles(config: Config, simple: Simplified, plan: "Plan") -> int:
+def cycles(config: Config, simple: Simplified, plan: Plan) -> int:
     """Of the whole network."""
     return sum(_work(config, simple, plan, chain).cycles for chain in plan.chains)
 
 
-def array_bound(config: Config, simple: Simplified, plan: "Plan", chain: range) -> bool:
+def array_bound(config: Config, simple: Simplified, plan: Plan, chain: range) -> bool:
     """Whether no other way to cut a chain could save much: it takes little more than the multiplications on the array."""
     positions = sum(weight_lines(node, None, config.lanes) // config.lanes * math.prod(simple.tensors[node.output].shape[:2])
                     for node in (simple.nodes[step] for step in chain) if isinstance(node, Conv) and node.groups == 1)
@@ -89,7 +86,7 @@ def array_bound(config: Config, simple: Simplified, plan: "Plan", chain: range) 
     return work.busiest + work.overhead + work.waiting <= ENOUGH * positions
 
 
-def _work(config: Config, simple: Simplified, plan: "Plan", chain: range) -> Work:
+def _work(config: Config, simple: Simplified, plan: Plan, chain: range) -> Work:
     overlaps = config.machine.overlaps
     lanes, constants, bands, added = config.lanes, 0, 0, 0
     stages = sum(not isinstance(simple.nodes[step], Add) or step == chain.start for step in chain)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from weft.gen.compiler.lasting import stay
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower import LOWERINGS, Context
 from weft.gen.compiler.lower.choice import lower_conv
@@ -46,34 +47,47 @@ class Schedule:
 
     def _in_turns(self, chain: range, stages: list[int]) -> list[LayerStep]:
         """The work of a chain, round by round."""
-        nodes, single = self.simple.nodes[chain.start:chain.stop], chain.start in self.plan.single
-        context, count = self.context, len(self.placement.bands(chain.start))
+        single, count = chain.start in self.plan.single, len(self.placement.bands(chain.start))
         turns = self.overlaps and count > 1
-        keep = turns and not self.resident and fits(nodes, context.emitter.config, context.block_limit)
-        context.resident = ChainSets(context.emitter, context.image) if keep else self.resident
-        # Constants of mixed work come in no order that a ring could follow; the ring may leave out an eighth at its end.
-        constants = sum(weight_lines(node, None, context.lanes) for node in nodes if isinstance(node, Conv))
-        mixes = turns and context.resident is not None and constants + constants // 8 <= self.room
-        order: list[tuple[list[list[LayerStep]], list[list[LayerStep]]]] = []
-        for active in rounds(len(stages), count, single=single):
-            working = [(stages[stage], band) for stage, band in active]
-            much = {index for index, _ in working if mixes and self._much(index)}
-            mix = bool(much) and len(much) < len(working)
-            convolves = any(self.placement.fuses(index) for index in much)
-            tiles = sum(self._tiles(index, band) for index, band in working if index in much)
-            parts: tuple[list[list[LayerStep]], list[list[LayerStep]]] = ([], [])  # those of much vector work, and others
-            for index, band in working:
-                context.bank = int(index not in much) if mix and convolves else None
-                context.turns = -(-tiles // (len(working) - len(much))) if mix and convolves and index not in much else 0
-                parts[index not in much].append(list(self._band_steps(index, band, chain.start if count > 1 else -1)))
-            order.append(parts)
-        context.turns, context.bank = 0, None
-        blocks = {block for parts in order for part in parts[0] + parts[1] for item in part for block in item.step.blocks}
-        stay = sum(block.lines for block in blocks) + max((block.lines for block in blocks), default=0) <= self.room
-        result = [mixed(*parts) if stay and all(parts) else [item for part in parts[0] + parts[1] for item in part] for parts in order]
+        self._choose_sets(chain, turns=turns)
+        mixes = turns and self._mixes(chain)
+        order = [self._round([(stages[stage], band) for stage, band in active], chain.start if count > 1 else -1, mixes=mixes)
+                 for active in rounds(len(stages), count, single=single)]
+        result = [[item for part in parts for stage in part for item in stage] for parts in order]
+        # What was expected before anything was lowered need not hold: blocks may be too large.
+        if mixes and stay({block for own in result for item in own for block in item.step.blocks}, self.room):
+            result = [mixed(*parts) if all(parts) else own for parts, own in zip(order, result, strict=True)]
         if self.overlaps and (not single or len(stages) > 1):
             ask_early(result, single=single)
         return [item for own in result for item in own]
+
+    def _choose_sets(self, chain: range, *, turns: bool) -> None:
+        """Let the vector unit keep the parameter sets of a chain that takes `turns`, if they fit and those of the network do not."""
+        nodes, context = self.simple.nodes[chain.start:chain.stop], self.context
+        keep = turns and not self.resident and fits(nodes, context.emitter.config, context.block_limit)
+        context.resident = ChainSets(context.emitter, context.image) if keep else self.resident
+
+    def _mixes(self, chain: range) -> bool:
+        """Whether work of a chain's stages is to be mixed, as far as is known beforehand: if its constants stay on chip, because mixed work
+        needs them in no order that a ring could follow."""
+        nodes = self.simple.nodes[chain.start:chain.stop]
+        constants = sum(weight_lines(node, None, self.context.lanes) for node in nodes if isinstance(node, Conv))
+        return self.context.resident is not None and constants + constants // 8 <= self.room
+
+    def _round(self, working: list[tuple[int, int]], chain: int, *, mixes: bool) -> tuple[list[list[LayerStep]], list[list[LayerStep]]]:
+        """What each of the stages `working` does with its band: those of much vector work that is to be mixed with others', and others. An
+        addition that follows its convolution keeps to one bank of accumulators then, and others to the other one."""
+        context, much = self.context, {index for index, _ in working if mixes and self._much(index)}
+        others = len(working) - len(much)
+        divided = others > 0 and any(self.placement.fuses(index) for index in much)
+        tiles = sum(self._tiles(index, band) for index, band in working if index in much)
+        parts: tuple[list[list[LayerStep]], list[list[LayerStep]]] = ([], [])
+        for index, band in working:
+            context.bank = int(index not in much) if divided else None
+            context.turns = -(-tiles // others) if divided and index not in much else 0
+            parts[index not in much].append(list(self._band_steps(index, band, chain)))
+        context.turns, context.bank = 0, None
+        return parts
 
     def _much(self, index: int) -> bool:
         """Whether a stage takes the vector unit longer than the array."""

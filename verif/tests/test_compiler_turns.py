@@ -1,16 +1,19 @@
 """Steps that take turns band by band: what passes between them stays on chip, with the rows that a kernel needs again."""
 
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from weft.gen import isa
 from weft.gen.compiler.compile import Compilation, compile_network
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.lasting import Uses
-from weft.gen.compiler.plan import OUTPUT_WINDOW, Planner
+from weft.gen.compiler.plan import OUTPUT_WINDOW
+from weft.gen.compiler.planner import Planner
 from weft.gen.compiler.rounds import LayerStep, mixed, rounds
 from weft.gen.compiler.steps import Step
 from weft.gen.graph import Conv, MaxPool
@@ -114,6 +117,27 @@ def test_turns_are_taken():
             seen["shared"] += any(nodes[step - 1].output not in plan.passing for step in plan.handed & set(chain))
             seen["empty"] += any(last < first for step in chain for first, last in plan.made[step])
     assert all(seen[what] for what in ("kept", "empty", "packed", "shared", "in place", "Add", "MaxPool", "Conv")), seen
+
+
+def test_tables_show_the_tiles_of_the_program():
+    """The smallest and the largest of those that bands of a convolution have; some bands differ, because their work is mixed or
+    because rows are left over."""
+    several = 0
+    for config, pattern in CASES:
+        compiled = compile_network(network(pattern).graph, config)
+        shape, sizes = {}, [set() for _ in compiled.layers]  # positions of each layer's MATMULs
+        for word, layer in zip(compiled.program, compiled.layer_of_pc, strict=True):
+            decoded = isa.decode(word)
+            if decoded.instruction.name == "MATRIX_SHAPE":
+                shape = decoded.values
+            elif decoded.instruction.name == "MATMUL":
+                sizes[layer].add(shape["x_count"] * shape["y_count"])
+        for layer, held in zip(compiled.layers, sizes, strict=True):
+            if held:  # what is not a depthwise convolution
+                tiles = [math.prod(map(int, tile.split("x")[:2])) for tile in layer.tile.partition(" in ")[0].split(" .. ")]
+                assert tiles[-1] == max(held) and set(tiles) <= held and tiles == sorted(tiles)
+                several += len(tiles) > 1
+    assert several
 
 
 def test_without_dump_nothing_in_between_goes_to_dram():

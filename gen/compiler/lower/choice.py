@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from weft.gen.compiler.lower.context import Band, Context
-from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Tile
+from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
 from weft.gen.compiler.lower.depthwise import DepthwiseLowering, Filter
 from weft.gen.compiler.lower.packed import PackedLowering
 from weft.gen.compiler.steps import Step
@@ -21,9 +21,6 @@ def _lowering(context: Context, node: Conv, band: Band, epilogue: Epilogue | Non
 
 def lower_conv(context: Context, node: Conv, band: Band, epilogue: Epilogue | None = None) -> Iterator[Step]:
     """Steps of one band of a convolution; `epilogue` emits what follows each finished tile of an output group."""
-    yield from _lowering(context, node, band, epilogue).steps()
-
-
-def conv_tiles(context: Context, node: Conv, band: Band) -> list[Tile]:
-    """The tiles of output pixels that `lower_conv` cuts the band into."""
-    return _lowering(context, node, band, None).tiles
+    lowering = _lowering(context, node, band, epilogue)
+    context.tiles[node.output].append((lowering.tiles[0].rows, lowering.tiles[0].columns))
+    yield from lowering.steps()

@@ -1,5 +1,6 @@
 """What every lowering gets: the emitter, the constant image, and one band of a node's operands."""
 
+import collections
 import dataclasses
 from collections.abc import Mapping
 
@@ -36,6 +37,8 @@ class Context:
     turns: int = 0  # tiles at least, of all groups of outputs, for another stage of a chain to work in between
     bank: int | None = None  # of accumulators that the node keeps to, if stages of a chain have one each
     sums: tuple[int, int] = (0, 0)  # accumulators of a mean over rows that come in parts: of all rows so far, and of those of one part
+    # Rows and columns of the largest tile in each band of a convolution, by its output.
+    tiles: collections.defaultdict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
     _shared: dict[bytes, Block] = dataclasses.field(default_factory=dict)
 
     @property

@@ -30,7 +30,7 @@ Row = tuple[str, ...]
 Progress = Callable[[str, int, int], None]
 
 FACTS: Row = ("format", "bits", "block", "scale", "largest", "smallest", "fixed-point bits", "product bits", "sum of 32",
-              "sum of 4096", "with scales")
+              "sum of 4096", "with scales", "MACs a cycle")
 FIGURES: Row = ("element", "sum bits", "LUTs", "Booth", "small", "LUTs, of int8's", "registers", "um2", "of int8", "ns",
                 "pJ a product", "products a cycle")
 
@@ -56,7 +56,8 @@ def facts() -> list[Row]:
             f"{float(element.largest):.6g}", f"{float(element.smallest_subnormal):.6g}", str(element.fixed_bits),
             str(both.elements.product_bits),
             str(both.elements.accumulator_bits(32)), str(both.elements.accumulator_bits(4096)),
-            str(both.accumulator_bits(4096)) if operand.scale else ""))
+            str(both.accumulator_bits(4096)) if operand.scale else "",
+            str(format_products.peak(operand.name))))
     return rows
 
 

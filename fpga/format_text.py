@@ -2,7 +2,7 @@
 
 HEADER = """# Number formats
 
-Written by `make bench`; do not edit. `weft formats` shows these tables, `weft formats --area` measures.
+Written by `make bench`; do not edit. `weft formats` shows the first table, and others with the options below.
 
 ![Cell area of an element against error on real data, and bits](img/formats.svg)
 
@@ -11,7 +11,10 @@ Written by `make bench`; do not edit. `weft formats` shows these tables, `weft f
 Bits are those of an element in memory, its share of the block's scale included. Largest and smallest are those of an element before
 scales. Every element is an integer times the smallest; fixed-point bits hold that integer, and sums of products are exact in the widths
 given (`gen/formats/pair.py` has the proof). With scales: the width of a sum of 4096 products in blocks with any scales whatever;
-accumulators have a window of 64 bits instead and say when a term leaves it (`gen/formats/window.py`).
+accumulators have a window of 64 bits instead and say when a term leaves it (`gen/formats/window.py`). MACs a cycle are those of an array
+of 16 x 16 elements like that of `configs/edge16.toml` while it never waits: four products an element where elements have 4 bits or fewer,
+half of one where a vector of activations takes two reads of 16 bytes. [What products of matrices take](#a-large-product) with everything
+included is measured.
 
 {facts}
 
@@ -19,8 +22,8 @@ accumulators have a window of 64 bits instead and say when a term leaves it (`ge
 
 Weights and activations of the linear layers of stories260K, a language model, in each format (int8 and what has no block scales: a
 scale for each row), over the tokens of a story: root of the mean square of what that changes in a layer's results, over that of the
-results in float32 with the same activations; mean over the layers. `weft formats --data` measures. `docs/stories.md` has the same layers
-on the RTL.
+results in float32 with the same activations; mean over the layers. `weft formats --data` measures. uint8 has no row, because it cannot hold
+negative values. `docs/stories.md` has the same layers on the RTL.
 
 {errors}
 
@@ -48,7 +51,8 @@ measures. In int8 each operand once is 1,572,864 bytes.
 Smaller, {size}, in formats of operands and pairs of two on the same array and bus: four products an element where both have 4 bits or
 fewer, results in the format of the activations if that has block scales, else in bf16. bf16 adds up {deep} products at most
 (`gen/formats/window.py`). NVFP4 waits for the divisions of its results' blocks
-(`hdl/formats/quantiser.py`).{missing} `weft gemm` measures each.
+(`hdl/formats/quantiser.py`).{missing}
+`weft formats --products` measures.
 
 {every}
 
@@ -62,8 +66,8 @@ array's edge has decoded (sign, exponent, 1 or 3) make the element larger: 44 LU
 1.2 V), mapped by abc for {period} ns, the smaller of plain and Booth's multiplier, wires left out. The energy is an estimate: area times
 {energy} fJ / um2, which two gate-level estimates of an int8 element gave in the same cells. bf16 sums in a window of 64 bits. Products a
 cycle: an array of 16 x 16 elements with tiles that follow each other without a gap; the bench of `FormatUnit` counts them for MXFP4 with
-packing 4. Yosys
-{yosys}.
+packing 4. int8q6 is the element of MXINT8, an int8 with six bits of fraction: the same hardware. `weft formats --area` measures, with
+`--liberty` in cells too. Yosys {yosys}.
 
 {figures}
 

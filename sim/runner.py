@@ -20,7 +20,7 @@ from weft.gen.errors import MismatchError, ToolError
 from weft.gen.frontend import decode_output, encode_input
 from weft.gen.graph import Graph
 from weft.gen.host import SplitNetwork, load_network, load_split
-from weft.sim import build
+from weft.sim import build, cxx
 from weft.sim.check import Mismatch, difference
 from weft.sim.execute import SPILL, DramTiming, Executor, SampleResult, execute
 from weft.sim.inputs import load_samples
@@ -245,4 +245,4 @@ def tools(engine: str) -> dict[str, str]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             versions[package] = "missing"
-    return versions | {"C++ compiler": build.compiler_version(), "processors": str(build.processors())}
+    return versions | {"C++ compiler": cxx.version(cxx.find()), "processors": str(build.processors())}

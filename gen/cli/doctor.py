@@ -61,10 +61,10 @@ def _package(name: str, needed_for: str, extra: str) -> dict[str, object]:
 
 def _compiler() -> dict[str, object]:
     from weft.gen.errors import ToolError  # noqa: PLC0415
-    from weft.sim.build import compiler_version  # noqa: PLC0415
+    from weft.sim import cxx  # noqa: PLC0415
 
     try:
-        return _finding("C++ compiler", compiler_version(), "simulation", "")
+        return _finding("C++ compiler", cxx.version(cxx.find()), "simulation", "")
     except ToolError as error:
         return _finding("C++ compiler", None, "simulation", error.fix)
 

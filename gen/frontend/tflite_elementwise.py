@@ -110,9 +110,11 @@ def rsqrt(context: "TfliteContext", operator: FileOperator) -> None:
 
 
 def mul(context: "TfliteContext", operator: FileOperator) -> None:
+    """The factor of a product: tflite-micro computes it in double precision, LiteRT in single."""
     a, b, values, y, _ = _operands(context, operator)
     low, high = parts.fused(operator, 0, y)
-    scale = double_scale(float(np.float32(a.scale) * np.float32(b.scale)) / y.scale)
+    precision = np.float32 if context.rounding == "litert" else np.float64
+    scale = double_scale(float(precision(a.scale) * precision(b.scale) / precision(y.scale)))
     if values is None:
         context.builder.node(Multiply(operator.name, operator.operator, (a.name, b.name), y.name, scale, y.zero_point, low, high))
         return

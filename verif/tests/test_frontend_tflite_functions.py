@@ -49,6 +49,18 @@ def test_operation_with_a_constant(tmp_path, operator, shape):
         assert isinstance(load(path).nodes[0], Rescale)
 
 
+def test_factor_of_a_product_in_single_and_in_double_precision(tmp_path):
+    """It is all but a power of two, on one side of it or exact, which decides products that are ties."""
+    for seed in range(40):
+        chance, maker = np.random.default_rng(seed), TfliteMaker()
+        scales = [float(np.float32(np.round(chance.uniform(0.005, 0.2), 3))) for _ in range(2)]
+        x = maker.tensor((1, 256), scales[0], 0)
+        constant = maker.constant(np.array([2 * chance.integers(20, 64) - 1], np.int8), scales[1], 0)
+        y = maker.tensor((1, 256), float(np.float32(scales[0] * scales[1] * 2.0 ** chance.integers(5, 8))), 0)
+        path = maker.save(tmp_path, x, maker.node("MUL", [x, constant], y, "MulOptions"))
+        assert_equal_to_both(path, EVERY[None, None])
+
+
 @pytest.mark.parametrize("broadcast", [False, True])
 @pytest.mark.parametrize("operator", ["ADD", "MUL", "SUB", "SQUARED_DIFFERENCE"])
 def test_operation_of_two_activations(tmp_path, operator, broadcast):

@@ -124,7 +124,8 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
     _run([str(translator), *flags, "--Mdir", ".", source], folder, {"VERILATOR_ROOT": str(root)})
     (folder / "memories.inc").write_text(_memories((folder / f"{prefix}___024root.h").read_text()))
     common = [compiler, *COMPILE, *cxx.own_scope(compiler), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
-              "-DVM_TRACE_FST=0", "-DVM_SC=0", "-DVM_COVERAGE=0", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}"]
+              "-DVM_TRACE_FST=0", "-DVM_SC=0", "-DVM_COVERAGE=0", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}",
+              f"-I{root / 'include' / 'vltstd'}"]
     defines = [f"-D{define}" for define in model.defines]
     library = sorted(_runtime(common, root / "include", trace, compiler, progress).glob("*.o"))
     slow = [path for path in folder.glob(f"{prefix}*.cpp") if "Slow" in path.name or "Syms" in path.name]

@@ -13,7 +13,7 @@ from weft.hdl.formats.array import Arrangement
 from weft.hdl.formats.column import POSITION_BITS, ColumnEnd
 from weft.verif.bench.codes import fixed, floats
 
-CYCLES = 2500
+CYCLES = 1500
 # Both scales, powers of two and others; one, of either side; none, but sums wider than a term; sums that pass unchanged.
 MOVED = [("mxfp8_e5m2", "mxfp8_e5m2", Window()), ("mxfp4", "mxfp4", Window(30, terms=16)), ("nvfp4", "nvfp4", Window()),
          ("nvfp4", "nvfp4", Window(28, terms=4)), ("int8", "mxfp4", Window()), ("mxint8", "int4", Window(32, terms=64)),

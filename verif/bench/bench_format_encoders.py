@@ -22,11 +22,11 @@ from weft.verif.bench import runner
 from weft.verif.bench.codes import cast, fixed, floats, hard_cases
 
 SOURCES = ("bf16", "fp32")
-TARGETS = (*dict.fromkeys([*(each.element.name for each in OPERANDS.values() if each.scale), "int8", "int4", "int2"]), "ue4m3")
+TARGETS = (*dict.fromkeys(each.element.name for each in OPERANDS.values() if each.scale), "ue4m3")
 SCALES = (127, 1, 254)  # of fp32
 ABOVE = range(-34, 17)  # exponents of bf16 above those of their scales: from where all is rounded to 0 to where nothing fits
 SMALLEST = 2.0**-126  # normal number of both sources
-FACTORS = (1.5 * 2.0**-30, 0.0123, float(np.nextafter(np.float32(2.0**41), np.float32(0))))
+FACTORS = (1.5 * 2.0**-30, float(np.nextafter(np.float32(2.0**41), np.float32(0))))
 
 
 class Encoders(wiring.Component):

@@ -26,7 +26,7 @@ WINDOW = Window(32, terms=128)
 
 
 def arrangement(name: str, dataflow: str) -> Arrangement:
-    return Arrangement(OperandPair(OPERANDS[name], OPERANDS[name]), 4, 4, window=WINDOW, dataflow=dataflow)
+    return Arrangement(OperandPair(OPERANDS[name], OPERANDS[name]), 4, 2, window=WINDOW, dataflow=dataflow)
 
 
 def expected(a: Arrangement, gemm: Gemm, strips: list[Strip], position: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from weft.gen.formats.operand import Operand, OperandPair
 from weft.verif.bench.codes import floats
 
 WIDEST = 45  # bits of exact sums whose elements come from all of the range: with what scales add they fit a term of the window
-NARROW, ALIKE = 7, 5  # exponents of elements of wider ones, and of scales that are powers of two
+NARROW, ALIKE, SHARED = 7, 5, 8  # exponents of elements of wider ones, and of scales that are powers of two; bits of these
 LOW, HIGH = "low", "high"
 ENDS = ((HIGH, LOW), (LOW, HIGH), ("", ""))  # of the range, where these come from: of activations and weights
 
@@ -36,8 +36,9 @@ def draw(chance: np.random.Generator, operands: OperandPair, shape: tuple[int, i
     narrow = operands.elements.accumulator_bits(depth) > WIDEST
     ends = ENDS[special % len(ENDS)] if special else ENDS[-1]
     places = chance.permutation(depth)[:2]
-    sides = [_side(chance, operand, (lanes, depth, -(-depth // operands.block)), narrow, end, special, places)
-             for operand, lanes, end in zip((operands.activation, operands.weight), (rows, columns), ends, strict=True)]
+    powers = _powers(chance, operands, ends, special)
+    sides = [_side(chance, operand, (lanes, depth, -(-depth // operands.block)), narrow, end, special, places, power)
+             for operand, lanes, end, power in zip((operands.activation, operands.weight), (rows, columns), ends, powers, strict=True)]
     return Gemm(sides[0][0], sides[1][0].T, sides[0][1], sides[1][1].T)
 
 
@@ -54,14 +55,28 @@ def landmarks(element: Element, exponents: range | None = None) -> np.ndarray:
     return codes[marks]
 
 
+def _powers(chance: np.random.Generator, operands: OperandPair, ends: tuple[str, str], special: int) -> list[int]:
+    """The least exponent fields of scales that are powers of two: such that most results are in the range of fp32, whatever the scales of
+    one side are. Of one side alone, from an end of the range in a small product only."""
+    last, given = (1 << SHARED) - 1 - ALIKE, [side.scale is not None and not side.scale.mantissa_bits for side in (
+        operands.activation, operands.weight)]
+    if not any(given):
+        return [0, 0]
+    if not all(given):
+        return [(last // 2 + int(chance.integers(-50, 51)), 0, last)[special % 3 if special else 0]] * 2
+    first = {LOW: 0, HIGH: last}.get(ends[0], int(chance.integers(0, last + 1)))
+    return [first, int(np.clip(last - first + chance.integers(-50, 51), 0, last)) if not ends[0] else last - first]
+
+
 def _side(chance: np.random.Generator, operand: Operand, shape: tuple[int, int, int], narrow: bool, end: str, special: int,
-          places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+          places: np.ndarray, power: int) -> tuple[np.ndarray, np.ndarray]:
     """Codes [lanes, depth] and scales [lanes, blocks] of a lane for each row or column of the results."""
     lanes, depth, blocks = shape
     codes = _numbers(chance, operand.element, (lanes, depth), NARROW if narrow else 0, end, special)
     scales = np.zeros((lanes, blocks), int)
     if operand.scale:
-        scales = _numbers(chance, operand.scale, scales.shape, 0 if operand.scale.mantissa_bits else ALIKE, end, special)
+        alike = range(power, power + ALIKE) if operand.scale.mantissa_bits == 0 else None
+        scales = _numbers(chance, operand.scale, scales.shape, 0, end, special, alike)
     if not special:
         return codes, scales
     values = floats(operand.element.name)
@@ -82,9 +97,10 @@ def _side(chance: np.random.Generator, operand: Operand, shape: tuple[int, int, 
     return codes, scales
 
 
-def _numbers(chance: np.random.Generator, element: Element, shape: tuple[int, int], span: int, end: str, special: int) -> np.ndarray:
-    """Codes of finite numbers; with `span` of so many exponents at that end of the range, or anywhere."""
-    codes, exponents = chance.integers(0, 1 << element.bits, shape), range(element.largest_shift + element.subnormals + 1)
+def _numbers(chance: np.random.Generator, element: Element, shape: tuple[int, int], span: int, end: str, special: int,
+             only: range | None = None) -> np.ndarray:
+    """Codes of finite numbers; with `span` of so many exponents at that end of the range, or anywhere; or with `only` these."""
+    codes, exponents = chance.integers(0, 1 << element.bits, shape), only or range(element.largest_shift + element.subnormals + 1)
     if not element.integer:
         if span:
             last = max(len(exponents) - span, 0)

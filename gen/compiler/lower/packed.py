@@ -54,7 +54,9 @@ class Packing:
         copies = lines_for(self.run, lanes) * self.rows(tile) / tile.rows
         together = pixels_together(node, target, lanes)
         worth = WORTH if rows == target.shape[0] else WORTH_IN_BANDS
-        return max(folds, groups + copies) <= worth * max(folds_together(node, together, lanes) / together, 1) * groups
+        # Cycles of the vector unit for a line. In bands the array has other work meanwhile (measured).
+        shared = config.vector.columns_per_lane if rows == target.shape[0] else 1
+        return max(folds, (groups + copies) * shared) <= worth * max(folds_together(node, together, lanes) / together, 1) * groups
 
     def rows(self, tile: Tile) -> int:
         """Input rows of a tile."""

@@ -29,6 +29,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from amaranth.lib.wiring import Component
+from cocotb_tools import config
 from cocotb_tools.runner import Verilator
 
 from weft.gen import verilog
@@ -39,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 BUILD = ROOT / "build" / "bench"
 PARAMETERS = "WEFT_BENCH_PARAMETERS"  # environment variable that carries `parameters` into the simulation
+LIBRARIES = "LD_LIBRARY_PATH"
 SEED = "WEFT_SEED"  # environment variable that overrides every bench's seed
 TIMESCALE = ("1ns", "1ps")
 
@@ -107,7 +109,7 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
     # The runner leaves with SystemExit under pytest; the results file says more.
     with contextlib.suppress(SystemExit, RuntimeError):
         _Runner().test(module, name, build_dir=directory, test_dir=place, hdl_toplevel_lang="verilog", seed=number,
-                       results_xml=str(results), log_file=log, extra_env={PARAMETERS: json.dumps(dict(parameters or {}))})
+                       results_xml=str(results), log_file=log, extra_env={PARAMETERS: json.dumps(dict(parameters or {})), **_libraries()})
     verdict = _verdict(results)
     if verdict:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-60:]) if log.is_file() else ""
@@ -182,6 +184,11 @@ def _tools() -> list[str]:
         raise ToolError("no C++ compiler", why="Verilator models are compiled with c++", fix="install g++ or clang++, and GNU make")
     compiler = subprocess.run(["c++", "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
     return [*(metadata.version(package) for package in ("verilator", "cocotb")), compiler, sys.version.split()[0]]
+
+
+def _libraries() -> dict[str, str]:
+    """Where the loader finds cocotb: a model keeps the place that it was built with, and the project's folder may have moved since."""
+    return {LIBRARIES: os.pathsep.join([str(config.libs_dir), *filter(None, [os.environ.get(LIBRARIES)])])}
 
 
 def _wheel() -> Path:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from weft.fpga import format_compared
-from weft.fpga.format_compared import COLUMNS, PAGE
+from weft.fpga.format_compared import COLUMNS, DATAFLOWS, PAGE, SIZES
 from weft.gen.errors import WeftError
 from weft.gen.formats.selection import OPERAND_PAIRS
 from weft.sim.format_products import title
@@ -45,9 +45,11 @@ def test_page_has_no_difference_and_adds_up():
     assert rows and all(row["differences"] == "0" for row in rows)
     pairs = len({row["operands"] for row in rows})
     assert f"{pairs} of {pairs} pairs of formats gave the same bits on all of their arrays" in text.replace("\n", " ")
-    wanted = {(title(*names), packing) for names, height, columns, packing, _ in ALL if height == columns}
-    assert {operands for operands, _ in wanted} == {title(*pair) for pair in OPERAND_PAIRS}
-    assert {(row["operands"], int(row["packing"])) for row in rows} == wanted, "on the page and in `make formats`"
+    wanted = {(title(*names), packing, dataflow, height) for names, height, columns, packing, dataflow in ALL if height == columns}
+    assert {operands for operands, *_ in wanted} == {title(*pair) for pair in OPERAND_PAIRS}
+    arrays = zip(COLUMNS[3:], ((dataflow, size) for dataflow in DATAFLOWS for size in SIZES), strict=True)
+    found = {(row["operands"], int(row["packing"]), *array) for column, array in list(arrays) for row in rows if row[column]}
+    assert found == wanted, "on the page and in `make formats`"
     numbers = re.search(r"([\d,]+) results are numbers, ([\d,]+) infinity, ([\d,]+) -infinity and ([\d,]+) NaN", text.replace("\n", " "))
     kinds = [int(own.replace(",", "")) for own in numbers.groups()]
     assert min(kinds) > 0

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from weft.gen.errors import WeftError
 from weft.gen.formats.operand import OPERANDS
-from weft.sim.docs_page import ROOT, rewrite
+from weft.sim.docs_page import ROOT, filled, rewrite
 
 PAGE = ROOT / "docs" / "formats.md"
 RECORDS = ROOT / "build" / "formats"  # where the bench leaves a file for each array
@@ -97,13 +97,13 @@ def section(records: Iterable[Record]) -> str:
     kinds: Counter[str] = Counter()
     for each in records:
         kinds.update(each.kinds)
-    return TEXT.format(
+    return filled(TEXT.format(
         numbers=f"{kinds['number']:,}", plus=f"{kinds['infinity']:,}", minus=f"{kinds['-infinity']:,}", nan=f"{kinds['NaN']:,}",
         several=SEVERAL,
         results=f"{sum(each.results for each in records):,}", arrays=len(records), differences=sum(each.differences for each in records),
         same=sum(len(own) == 1 for own in digests.values()), pairs=len(digests),
         shapes=", ".join(" x ".join(map(str, shape)) for shape in records[0].shapes), tilings=records[0].tilings,
-        table="\n".join("| " + " | ".join(line) + " |" for line in lines))
+        table="\n".join("| " + " | ".join(line) + " |" for line in lines)))
 
 
 def kept(page: str) -> str:

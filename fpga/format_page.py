@@ -21,7 +21,7 @@ from weft.gen.formats.operand import OPERANDS, OperandPair
 from weft.gen.formats.selection import OPERAND_PAIRS
 from weft.gen.formats.tiling import WINDOW
 from weft.sim import format_error, format_products, format_sums
-from weft.sim.docs_page import ROOT, rewrite, third_party
+from weft.sim.docs_page import ROOT, filled, rewrite, third_party
 from weft.sim.gemm_measure import measure
 
 TABLE, PLOT = ROOT / "docs" / "formats.md", ROOT / "docs" / "img" / "formats.svg"
@@ -158,11 +158,11 @@ def committed(page: str) -> dict[str, list[Row]]:
 def page(rows: Mapping[str, list[Row]]) -> str:
     """All of it from the rows of `SECTIONS`."""
     tables = {name: markdown(HEADERS[name], rows[name]) for name in SECTIONS}
-    return HEADER.format(
+    return filled(HEADER.format(
         facts=markdown(FACTS, facts()), rows=ROWS, period=PERIOD // 1000, energy=f"{ENERGY * 1000:.2g}", yosys=YOSYS.version,
         step=format_sums.STEP, nextpnr=ECP5.placer.version, seed=format_units.SEED, columns=format_units.COLUMNS,
         lines=format_units.LINES, size=" x ".join(map(str, format_products.SIZE)), deep=WINDOW.terms, missing=_missing(rows["every"]),
-        **tables)
+        **tables))
 
 
 def _missing(every: list[Row]) -> str:

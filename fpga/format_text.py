@@ -31,8 +31,9 @@ negative values. `docs/stories.md` has the same layers on the RTL.
 
 The same layers, formats and quantised operands. Accumulators are exact ones, or with `accumulator.kind` those of tensor cores
 (`gen/formats/alignment.py`): products of a step of {step} and the sum so far are aligned to the largest and cut off so many bits below
-it, and their sum is cut off to fp32, with 13 to 13 bits of mantissa. Turing, Ampere and Ada do so with 24, Hopper and Blackwell with 25,
-Ada and Hopper in FP8 with 13, Blackwell for two operands of 4 bits with 35, 16 products added up exactly before.
+it, and their sum is cut off to fp32, or with 13 to as many bits of mantissa. Turing, Ampere and Ada do so with
+24, Hopper and Blackwell with 25, Ada and Hopper in FP8 with 13, Blackwell for two operands of 4 bits with 35, 16 products added up
+exactly before.
 
 Error: root of the mean square of the difference from the exact sums, rounded once to fp32, over that of the results. Shrink: mean of what
 is missing from magnitudes, in the same measure. Both are means over the layers. Order: results whose bits change if the same products

@@ -34,8 +34,8 @@ In every second product an eighth of the elements and scales of either operand a
 smallest normal and the largest numbers, with either sign. As far as the formats have such, up to a quarter of the rows and of the columns
 have an element that is NaN, an infinity, two of them, or a scale that is NaN, and opposite an infinity about a quarter of the others have
 a 0. {numbers} results are numbers, {plus} infinity, {minus} -infinity and {nan} NaN: for elements that are NaN, for scales that are, for
-infinity x 0 and for infinities of both signs in a sum. Each of these that a pair of formats can have, on each side, and nothing else
-makes {several} results or more NaN, in every tiling of every array.
+infinity x 0 and for infinities of both signs in a sum. Each of these that a pair of formats can have, on each side, is the only cause of
+{several} results or more that are NaN, in every tiling of every array.
 
 Operands are such that all terms of finite ones fit the window of the accumulators, and for results that are numbers its flags must say
 so: exponents of elements whose sums it could not hold, and of scales that are powers of two, are near each other, at one end of the range

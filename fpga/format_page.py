@@ -169,7 +169,7 @@ def _missing(every: list[Row]) -> str:
     """A sentence on the pairs that have no row."""
     there = {row[0] for row in every}
     names = [name for pair in OPERAND_PAIRS if (name := format_products.title(*pair)) not in there]
-    return f" Not measured on this hardware: {', '.join(names)}." if names else ""
+    return f" Not run: {', '.join(names)}." if names else ""
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ negative values. `docs/stories.md` has the same layers on the RTL.
 
 The same layers, formats and quantised operands. Accumulators are exact ones, or with `accumulator.kind` those of tensor cores
 (`gen/formats/alignment.py`): products of a step of {step} and the sum so far are aligned to the largest and cut off so many bits below
-it, and their sum is cut off to fp32, or with 13 to as many bits of mantissa. Turing, Ampere and Ada do so with
+it, and their sum is cut off to fp32, by aligned13 to 13 bits of mantissa. Turing, Ampere and Ada do so with
 24, Hopper and Blackwell with 25, Ada and Hopper in FP8 with 13, Blackwell for two operands of 4 bits with 35, 16 products added up
 exactly before.
 

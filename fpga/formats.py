@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -22,6 +23,8 @@ PERIOD = 5000  # ps that abc aims at
 # and without Booth recoding, in the same library.
 ENERGY = 0.00028
 PACKED = ((pair("int4"), 2), (pair("int4"), 4), (pair("e2m1"), 2), (pair("e2m1"), 4))
+
+LIBRARY = re.compile(r"^\s*library\s*\(", re.MULTILINE)
 
 _READ = "read_verilog element.v; hierarchy -top element; proc; flatten; opt; wreduce; opt; "
 _BOOTH = "booth; opt; "
@@ -83,6 +86,9 @@ def costs(liberty: Path | None = None, progress: Callable[[str, int, int], None]
     if liberty and not liberty.is_file():
         why = "it is a folder" if liberty.is_dir() else "the file does not exist"
         raise WeftError(f"no cell library {liberty}", where="--liberty", why=why, fix="give a .lib file")
+    if liberty and not LIBRARY.search(liberty.read_text(errors="replace")):
+        raise WeftError(f"{liberty} is no cell library", where="--liberty", why="no line of it begins with `library (`",
+                        fix="give a .lib file, unpacked")
     wanted = [(each, 1) for each in PAIRS] + list(PACKED)
     if only:
         wanted = [(each, packing) for each, packing in wanted if each.name in set(only)]

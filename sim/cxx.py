@@ -12,7 +12,7 @@ NAMES = ("clang++", "c++", "g++")
 
 
 def find() -> str:
-    """Path of the compiler: $CXX, or else the first of `NAMES`. Raises `ToolError` if there is none."""
+    """Path of the compiler: $CXX, or else the first of `NAMES` that compiles. Raises `ToolError` if there is none."""
     if chosen := os.environ.get("CXX"):
         if path := shutil.which(chosen):
             return path
@@ -20,7 +20,7 @@ def find() -> str:
                         why="it names no program: weft takes one name or path, without arguments",
                         fix=f"set CXX to the compiler's path, or unset it to use {_any('or')}")
     for name in NAMES:
-        if path := shutil.which(name):
+        if (path := shutil.which(name)) and (name == NAMES[-1] or _works(path)):
             return path
     raise ToolError("no C++ compiler", where="PATH", why=f"a simulation is compiled to machine code; neither {_any('nor')} was found",
                     fix="install one, for example `apt-get install g++`, or name it in $CXX")
@@ -36,6 +36,13 @@ def version(compiler: str) -> str:
 def fast(compiler: str) -> str:
     """Optimisation of what runs in every cycle: the level that compiles fastest and runs no slower than others."""
     return "-O2" if _clang(compiler) else "-O1"
+
+
+@functools.cache
+def _works(compiler: str) -> bool:
+    """Whether it finds the headers of C++: clang++ can be there without any."""
+    return subprocess.run([compiler, "-fsyntax-only", "-x", "c++", "-"], input="#include <string>\n", capture_output=True, text=True,
+                          check=False).returncode == 0
 
 
 def own_scope(compiler: str) -> tuple[str, ...]:

@@ -59,6 +59,6 @@ def _check_sizes(m: int, k: int, n: int) -> None:
                                                          ("a result", (m, "m"), (n, "n"))):
         filled = -(-columns // BLOCK) * BLOCK
         if rows * filled > LARGEST:
-            name, most = (of_rows, LARGEST // filled) if rows >= columns else (of_columns, LARGEST // rows)
+            name, most = (of_rows, LARGEST // filled) if rows >= columns else (of_columns, LARGEST // rows // BLOCK * BLOCK)
             raise WeftError(f"{what} of {rows} x {columns}", where="product of matrices", fix=f"use {name} = {max(1, most)} or less",
                             why=f"the simulation holds {LARGEST:,} elements at most, with rows filled up to blocks of {BLOCK}")

@@ -38,6 +38,8 @@ def formats(area: Area = False, liberty: Liberty = None, only: Only = None, data
                         fix="add --data, or --area, or both")
     if plot:
         check_file(plot, "--plot")
+        if plot.suffix.lower() != ".svg":
+            raise WeftError(f"no plot as {plot}", where="--plot", why="plots are SVG", fix="give a name that ends in .svg")
     if liberty:
         existing_file(liberty, "cell library", "--liberty")
     errors = format_error.errors() if data else {}  # what takes seconds, or lacks a file, comes first

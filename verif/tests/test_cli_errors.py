@@ -158,6 +158,9 @@ CASES: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
     "plot is a folder": (["formats", "--data", "--plot", "."], 2, ("cannot write .", "where: --plot", "is a folder", "name of a file")),
     "plot below a file": (["formats", "--data", "--plot", "notes.txt/p.svg"], 2, ("notes.txt is a file", "where: --plot")),
     "no cell library": (["formats", "--liberty", "none.lib"], 2, ("no cell library none.lib", "where: --liberty", "does not exist")),
+    "cell library is something else": (["formats", "--area", "--liberty", "notes.txt"], 2,
+                                       ("notes.txt is no cell library", "where: --liberty", "library (")),
+    "plot of another kind": (["formats", "--data", "--plot", "p.png"], 2, ("no plot as p.png", "where: --plot", "ends in .svg")),
     "cell library is a folder": (["formats", "--liberty", "."], 2, ("no cell library .", "where: --liberty", "it is a folder")),
     "product of too many terms": (["gemm", "1", "1000000000", "1", "-c", MXFP4], 2, ("k = 1000000000", "terms", "use 8192 or less")),
     "product of too many rows": (["gemm", "1000000000", "64", "1", "-c", MXFP4], 2,
@@ -166,6 +169,8 @@ CASES: dict[str, tuple[list[str], int, tuple[str, ...]]] = {
                                     ("weights of 999", "999 x 8", "use n = 524288 or less")),
     "result that is too large": (["gemm", "100000", "1", "2000", "-c", str(CONFIG)], 2,
                                  ("a result of 100000 x 2000", "use m = 8322 or less")),
+    "product of rows that are too long": (["gemm", "1000", "20000", "8", "-c", str(CONFIG)], 2,
+                                          ("activations of 1000 x 20000", "use k = 16768 or less")),
     "product without a row": (["gemm", "0", "8", "8", "-c", str(CONFIG)], 2, ("Invalid value for 'M'", "weft gemm --help")),
     # outputs
     "output is a file": (sim(more=("--out", "notes.txt")), 2, ("cannot write to notes.txt", "--out", "is a file")),

@@ -16,9 +16,9 @@ def put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
 
-    def add(name: str, says: str) -> str:
+    def add(name: str, says: str, end: str = "") -> str:
         path = tmp_path / name
-        path.write_text(f"#!/bin/sh\necho '{says}'\n")
+        path.write_text(f"#!/bin/sh\necho '{says}'\n{end}\n")
         path.chmod(0o755)
         return str(path)
 
@@ -30,6 +30,12 @@ def test_clang_comes_first_and_has_options_of_its_own(put):
     assert (cxx.find(), cxx.version(gcc), cxx.fast(gcc), cxx.own_scope(gcc)) == (gcc, GCC, "-O1", ("-fno-gnu-unique",))
     clang = put("clang++", CLANG)
     assert (cxx.find(), cxx.version(clang), cxx.fast(clang), cxx.own_scope(clang)) == (clang, CLANG, "-O2", ())
+
+
+def test_clang_without_headers_is_passed_over(put):
+    put("clang++", CLANG, "exit 1")
+    gcc = put("g++", GCC)
+    assert cxx.find() == gcc
 
 
 def test_clang_is_known_by_what_it_says(put):

@@ -13,7 +13,7 @@ JOBS    ?= 2
 READY   := $(VENV)/ready-$(shell cksum pyproject.toml | cut -d' ' -f1)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo setup doctor sim verilog bitstream boards test networks exact imagenet random formats lint bench docs clean help
+.PHONY: demo setup doctor sim verilog bitstream boards test networks exact imagenet random formats stories lint bench docs clean help
 
 demo: $(READY)   ## (default) run the example network on the generated RTL and show its report
 	$(WEFT) sim "$(MODEL)" "$(INPUT)" --config "$(CONFIG)" --samples 100
@@ -60,6 +60,9 @@ random: $(READY)   ## 1,000 random operators and 200 random graphs on the RTL ag
 formats: $(READY)   ## products of random shapes in all number formats on arrays of 4, 8, 16 and 32 rows; long; a section of docs/formats.md
 	$(BIN)/pytest verif/bench/bench_format_gemm.py --all-formats -n $(JOBS) $(ARGS)
 	$(BIN)/python -m weft.fpga.format_compared
+
+stories: $(READY)   ## a language model's layers in number formats on the RTL, each bit compared; rewrites docs/stories.md; long
+	$(BIN)/python -m weft.verif.stories.on_rtl $(ARGS)
 
 lint: $(READY)   ## ruff and mypy
 	$(BIN)/ruff check .

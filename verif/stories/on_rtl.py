@@ -29,7 +29,7 @@ LAYERS = 36
 
 HEADER = """# A language model's layers in number formats
 
-Written by `python -m weft.verif.stories.on_rtl`; do not edit. Every linear layer of stories260K (five times wq wk wv wo w1 w2 w3, and the
+Written by `make stories`; do not edit. Every linear layer of stories260K (five times wq wk wv wo w1 w2 w3, and the
 classifier), weights and activations quantised, over all {tokens} tokens of the first story of tinystories_valid10.txt: products of matrices
 by program, DMA, array and ROUND to fp32 on a machine of {rows} x {rows} elements, with four products an element where elements have 4 bits.
 A layer's activations are those that the layers before it gave in the same format.

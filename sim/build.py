@@ -101,7 +101,7 @@ def build_model(model: Model, verilog: str, *, trace: bool = False, progress: Pr
     """
     compiler, translator = cxx.find(), verilator()
     harness = [(HARNESS / name).read_text() for name in model.harness]
-    key = _digest([verilog, *harness, model.name, model.top, *model.defines, str(trace), *TRANSLATE, *COMPILE, *cxx.own_scope(compiler),
+    key = _digest([verilog, *harness, model.name, model.top, *model.defines, str(trace), *TRANSLATE, *_compile(compiler),
                    cxx.fast(compiler), SLOW, _versions(compiler)])
     library = cache_folder() / f"{model.name}-{key}{'-trace' if trace else ''}.so"
     if library.exists():
@@ -123,7 +123,7 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
     flags = [*TRANSLATE, "--top-module", model.top, "--prefix", prefix, *(("--trace-vcd", "--trace-structs") if trace else ())]
     _run([str(translator), *flags, "--Mdir", ".", source], folder, {"VERILATOR_ROOT": str(root)})
     (folder / "memories.inc").write_text(_memories((folder / f"{prefix}___024root.h").read_text()))
-    common = [compiler, *COMPILE, *cxx.own_scope(compiler), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
+    common = [compiler, *_compile(compiler), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
               "-DVM_TRACE_FST=0", "-DVM_SC=0", "-DVM_COVERAGE=0", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}",
               f"-I{root / 'include' / 'vltstd'}"]
     defines = [f"-D{define}" for define in model.defines]
@@ -142,7 +142,7 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
 
 def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, progress: Progress) -> Path:
     """Folder of Verilator's run-time library, compiled once for all models."""
-    key = _digest([*COMPILE, *cxx.own_scope(compiler), str(trace), _versions(compiler)])
+    key = _digest([*_compile(compiler), str(trace), _versions(compiler)])
     folder = cache_folder() / f"runtime-{key}"
     if folder.exists():
         return folder
@@ -202,6 +202,11 @@ def verilator() -> Path:
         raise ToolError("the verilator package is missing", where="Python environment", why="Verilator translates the accelerator to C++",
                         fix=install("sim"))
     return path
+
+
+def _compile(compiler: str) -> tuple[str, ...]:
+    """Options of whatever is compiled."""
+    return *COMPILE, *cxx.own_scope(compiler)
 
 
 def _versions(compiler: str) -> str:

@@ -19,9 +19,10 @@ def find() -> str:
         raise ToolError(f"no C++ compiler {chosen!r}", where="$CXX",
                         why="it names no program: weft takes one name or path, without arguments",
                         fix=f"set CXX to the compiler's path, or unset it to use {_any('or')}")
-    for name in NAMES:
-        if (path := shutil.which(name)) and (name == NAMES[-1] or _works(path)):
-            return path
+    found = {os.path.realpath(path): path for name in reversed(NAMES) if (path := shutil.which(name))}
+    if found:
+        *others, last = reversed(found.values())  # which needs no trial: there is nothing else to take
+        return next(filter(_works, others), last)
     raise ToolError("no C++ compiler", where="PATH", why=f"a simulation is compiled to machine code; neither {_any('nor')} was found",
                     fix="install one, for example `apt-get install g++`, or name it in $CXX")
 

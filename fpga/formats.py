@@ -82,10 +82,7 @@ def cost(each: Pair, packing: int = 1, liberty: Path | None = None) -> Cost:
 
 def costs(liberty: Path | None = None, progress: Callable[[str, int, int], None] = lambda step, done, total: None,
           only: Iterable[str] = ()) -> list[Cost]:
-    """Of all pairs in the table and the packed ones, or those of the names `only`. Raises `WeftError` for an unreadable library."""
-    if liberty and not liberty.is_file():
-        why = "it is a folder" if liberty.is_dir() else "the file does not exist"
-        raise WeftError(f"no cell library {liberty}", where="--liberty", why=why, fix="give a .lib file")
+    """Of all pairs in the table and the packed ones, or those of the names `only`. Raises `WeftError` if `liberty` is no library."""
     if liberty and not LIBRARY.search(liberty.read_text(errors="replace")):
         raise WeftError(f"{liberty} is no cell library", where="--liberty", why="no line of it begins with `library (`",
                         fix="give a .lib file, unpacked")

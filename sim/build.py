@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -108,8 +109,8 @@ def build_model(model: Model, verilog: str, *, trace: bool = False, progress: Pr
         return library
     with _locked(library.with_suffix(".lock")):
         if not library.exists():
-            with tempfile.TemporaryDirectory(prefix="build-", dir=cache_folder()) as folder:
-                staged = _build(Path(folder), model, verilog, trace, compiler, translator, progress)
+            with _staging(cache_folder() / f"build-{key}") as folder:
+                staged = _build(folder, model, verilog, trace, compiler, translator, progress)
                 staged.rename(library)
     library.with_suffix(".lock").unlink(missing_ok=True)
     return library
@@ -149,8 +150,8 @@ def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, p
     with _locked(folder.with_suffix(".lock")):
         if not folder.exists():
             progress("compiling Verilator's run-time library")
-            with tempfile.TemporaryDirectory(prefix="runtime-", dir=cache_folder()) as name:
-                staged = Path(name) / "objects"
+            with _staging(cache_folder() / f"build-runtime-{key}") as place:
+                staged = place / "objects"
                 staged.mkdir()
                 parts = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
                 _parallel([[*common, "-O1", "-c", str(include / f"{part}.cpp"), "-o", f"{part}.o"] for part in parts], staged)
@@ -191,7 +192,8 @@ def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None 
     if done.returncode:
         text = (done.stderr or done.stdout).strip().splitlines()[:12]
         raise ToolError(f"{Path(command[0]).name} failed with code {done.returncode}", where=" ".join([*command[:1], *command[-3:]]),
-                        why="\n         ".join(text) or "no message", fix="run `weft doctor`; if the tools are fine this is a bug in weft")
+                        why="\n         ".join(text) or "no message",
+                        fix=f"run `weft doctor`; if it finds nothing, {cxx.OTHER}")
 
 
 def verilator() -> Path:
@@ -226,6 +228,18 @@ def _write(path: Path, text: str) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(text)
     Path(file.name).rename(path)
+
+
+@contextlib.contextmanager
+def _staging(path: Path) -> Iterator[Path]:
+    """An empty folder to build in, gone afterwards. The caller holds the lock of what it builds, so that what is there was left by a
+    build that was killed."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from weft.gen.errors import ToolError
 
 # Models that clang has compiled run faster (docs/internals.md has measurements), so that it is taken if it is there.
 NAMES = ("clang++", "c++", "g++")
+OTHER = "install another compiler, or name one in $CXX"  # what to do about one that fails
 
 
 def find() -> str:
@@ -22,7 +23,7 @@ def find() -> str:
     found = {os.path.realpath(path): path for name in reversed(NAMES) if (path := shutil.which(name))}
     if found:
         *others, last = reversed(found.values())  # which needs no trial: there is nothing else to take
-        return next(filter(_works, others), last)
+        return next(filter(works, others), last)
     raise ToolError("no C++ compiler", where="PATH", why=f"a simulation is compiled to machine code; neither {_any('nor')} was found",
                     fix="install one, for example `apt-get install g++`, or name it in $CXX")
 
@@ -40,8 +41,8 @@ def fast(compiler: str) -> str:
 
 
 @functools.cache
-def _works(compiler: str) -> bool:
-    """Whether it finds the headers of C++: clang++ can be there without any."""
+def works(compiler: str) -> bool:
+    """Whether it compiles a file that includes a header of C++: clang++ can be there without any."""
     return subprocess.run([compiler, "-fsyntax-only", "-x", "c++", "-"], input="#include <string>\n", capture_output=True, text=True,
                           check=False).returncode == 0
 

@@ -64,9 +64,12 @@ def _compiler() -> dict[str, object]:
     from weft.sim import cxx  # noqa: PLC0415
 
     try:
-        return _finding("C++ compiler", cxx.version(cxx.find()), "simulation", "")
+        compiler = cxx.find()
     except ToolError as error:
         return _finding("C++ compiler", None, "simulation", error.fix)
+    if not cxx.works(compiler):
+        return _finding("C++ compiler", None, "simulation", f"{compiler} fails on `#include <string>`: {cxx.OTHER}")
+    return _finding("C++ compiler", cxx.version(compiler), "simulation", "")
 
 
 def _verilator() -> dict[str, object]:

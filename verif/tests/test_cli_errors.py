@@ -278,6 +278,16 @@ def test_doctor_finds_the_missing_compiler(place: Path, monkeypatch: pytest.Monk
     assert "MISSING  C++ compiler" in capsys.readouterr().out
 
 
+def test_doctor_finds_the_compiler_that_cannot_compile(place: Path, monkeypatch: pytest.MonkeyPatch,
+                                                       capsys: pytest.CaptureFixture[str]) -> None:
+    broken = place / "broken"
+    broken.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo 'g++ 12' && exit 0\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    assert run(["doctor"]) == 3
+    assert f"no simulation; {broken} fails" in capsys.readouterr().out
+
+
 def test_same_messages_from_the_installed_program(place: Path) -> None:
     """The entry point in a process of its own: no traceback, nothing on standard output."""
     program = "from weft.gen.cli import main; main()"

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from weft.fpga.format_compared import SEVERAL
 from weft.gen import isa
 from weft.gen.compiler.gemm import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
 from weft.gen.compiler.gemm_operands import pack_activations, pack_weights, unpack_results
@@ -240,7 +241,7 @@ def test_special_values_on_the_rtl_give_exact_sums_rounded_once():
         reasons = causes(operands, drawn)
         assert reasons[NUMBER] > 0.5 * total.size
         planted.update(reasons)
-    assert all(planted[cause] >= 5 for cause in possible(operands)), planted
+    assert all(planted[cause] >= SEVERAL for cause in possible(operands)), planted
 
 
 @pytest.mark.integration

@@ -177,13 +177,24 @@ def test_two_builders_make_one_model(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert not list(tmp_path.glob("build-*"))
 
 
+def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    place = tmp_path / "build-0"
+    place.mkdir()
+    (place / "half.o").touch()
+    with build._staging(place) as folder:
+        assert folder == place
+        assert not list(folder.iterdir())
+        (folder / "whole.o").touch()
+    assert not place.exists()
+
+
 def test_compiler_failure_names_the_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\n[ \"$1\" = --version ] && exit 0\necho 'no space left' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("CXX", str(broken))
     monkeypatch.setenv("WEFT_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(ToolError, match=r"(?s)broken failed with code 1.*no space left") as caught:
+    with pytest.raises(ToolError, match=r"(?s)broken failed with code 1.*no space left.*name one in \$CXX") as caught:
         build.build(text, LINE)
     assert caught.value.exit_code == 3
     assert not list((tmp_path / "cache").glob("npu-*.so"))

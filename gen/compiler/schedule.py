@@ -6,10 +6,11 @@ from weft.gen.compiler.lasting import stay
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower import LOWERINGS, Context
 from weft.gen.compiler.lower.choice import lower_conv
-from weft.gen.compiler.lower.convolution import Epilogue, Tile
+from weft.gen.compiler.lower.convolution import Epilogue
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.lower.pooling import lower_part_of_mean
 from weft.gen.compiler.lower.resident import ChainSets, fits
+from weft.gen.compiler.lower.tiles import Tile
 from weft.gen.compiler.placement import Placement
 from weft.gen.compiler.plan_cost import weight_lines
 from weft.gen.compiler.rounds import LayerStep, ask_early, mixed, rounds

@@ -1,7 +1,6 @@
 """Convolution and fully connected layers on the matrix unit, requantised by the vector unit.
 
-The accumulators hold a tile of output pixels for C output channels. A row of the kernel window is contiguous in a channels-last
-tensor, so the fold loops run over kernel rows and over chunks of R bytes of the window row; no im2col is ever stored.
+The accumulators hold a tile of output pixels (`tiles`) for C output channels; a MATMUL performs a piece of the folds (`pieces`).
 """
 
 import dataclasses
@@ -11,122 +10,25 @@ from itertools import product
 
 import numpy as np
 
-from weft.gen.compiler.constants import WEIGHTS, ParameterSets, parameter_sets, split_weights, weight_tiles
+from weft.gen.compiler.constants import WEIGHTS, ParameterSets, parameter_sets
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.columns import merged, pixels_together
-from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination
-from weft.gen.compiler.lower.grouped import Strip, all_channels, first_channels, grouped_strips, separate
+from weft.gen.compiler.lower.context import Band, Context, byte_destination
+from weft.gen.compiler.lower.grouped import first_channels
+from weft.gen.compiler.lower.pieces import Piece, pieces_within
 from weft.gen.compiler.lower.resident import Place
+from weft.gen.compiler.lower.tiles import Tile, parts_of, tiles_of
 from weft.gen.compiler.steps import Step
-from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
 
 EPILOGUE_TILES = 4  # that an addition follows together
-MOST_FOLDS = 255  # what the fold counters of MATRIX_SHAPE hold
 TRANSFER = 256  # lines of weights that make a DMA transfer worth its latency
 FIRST_FOLDS = 10  # that the first MATMUL of a network waits for, if weights arrive no faster than the array takes them
-
-
-@dataclasses.dataclass(frozen=True)
-class Piece:
-    """A rectangle of folds that one MATMUL performs: kernel rows ky .., in each `folds` folds `stride` bytes apart from byte
-    `offset` of the window row."""
-
-    offset: int
-    stride: int
-    ky: int
-    tiles: np.ndarray  # [output group][kernel row][fold][lanes][lanes] int8
-
-    @property
-    def rows(self) -> int:
-        return int(self.tiles.shape[1])
-
-    @property
-    def across(self) -> int:
-        return int(self.tiles.shape[2])
-
-    @property
-    def folds(self) -> int:
-        return self.rows * self.across
-
-    def data(self, group: int) -> bytes:
-        return bytes(self.tiles[group].tobytes())
-
-
-def _dense(weights: np.ndarray, gap: int, lanes: int) -> Iterator[Strip]:
-    """Folds over the contiguous bytes of a window row. Dilated kernels have gaps in their rows, so each of their columns is a strip
-    of its own."""
-    width, channels = weights.shape[2:]
-    if gap == 1 or width == 1:
-        yield Strip(0, lanes, weight_tiles(weights, lanes))
-        return
-    for kx in range(width):
-        yield Strip(kx * gap * channels, lanes, weight_tiles(weights[:, :, kx:kx + 1], lanes))
-
-
-def _strips(node: Conv, weights: np.ndarray, lanes: int) -> Iterator[Strip]:
-    gap = node.dilation[1]
-    if separate(node, lanes):
-        yield from grouped_strips(weights, node.groups, gap, lanes)
-    else:
-        yield from _dense(all_channels(weights, node.groups), gap, lanes)
-
-
-def pieces_of(strip: Strip, most: int) -> list[Piece]:
-    """A strip in pieces of at most `most` folds."""
-    most = min(max(1, most), MOST_FOLDS)
-    height, folds = strip.tiles.shape[1:3]
-    across = balanced(folds, most)
-    rows = min(height, max(1, most // across)) if across == folds else 1
-    return [Piece(strip.offset + fold * strip.stride, strip.stride, ky, strip.tiles[:, ky:ky + rows, fold:fold + across])
-            for ky in range(0, height, rows) for fold in range(0, folds, across)]
-
-
-def _pieces(node: Conv, lanes: int, limit: int) -> list[Piece]:
-    """All the folds of a layer in pieces of at most `limit` lines of weights. Weights beyond int8 take a second pass over the same
-    activations."""
-    return [piece for part in split_weights(node.weights) for strip in _strips(node, part, lanes)
-            for piece in pieces_of(strip, limit // lanes)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Tile:
-    """Output pixels y .. y + rows - 1, x .. x + columns - 1; x counts what is computed together (see `columns`) as one."""
-
-    y: int
-    x: int
-    rows: int
-    columns: int
-
 
 # Called with one finished tile or some that lie below each other as one, the output group, and the accumulator lines of the last, which are
 # free by then.
 Epilogue = Callable[[Tile, int, int], None]
-
-
-def parts_of(alone: bool) -> int:
-    """Tiles that the only band of a layer has at least: the first ones then do not wait for the last rows of the layer before, and the
-    vector unit has less to finish after the last one. Of several bands that follow each other none waits."""
-    return 4 if alone else 1
-
-
-def tiles_of(first: int, last: int, width: int, config: Config, parts: int, *, blocks: bool = False, room: int = 0) -> list[Tile]:
-    """Cut rows first .. last of `width` pixels into tiles that fit an accumulator slot, whole rows if they fit; at least so many `parts`
-    if they are long enough to hide a weight tile's loading. With `blocks`, where tiles cost as if their pixels were a multiple of R, as
-    many rows as cost the least. `room`: accumulator lines of a slot, if they are fewer than usual."""
-    most = min(room or config.accumulator_lines // 2, max((last - first + 1) * width // parts, 2 * config.lanes))
-    columns = balanced(width, most)
-    rows = balanced(last - first + 1, max(1, most // columns))
-    if blocks and columns == width:
-        height, usual = last - first + 1, rows
-
-        def cost(rows: int) -> tuple[int, int]:
-            whole, rest = divmod(height, rows)
-            return whole * lines_for(rows * width, config.lanes) + lines_for(rest * width, config.lanes), abs(rows - usual)
-        rows = min(range(1, min(height, config.accumulator_lines // 2 // width) + 1), key=cost)
-    return [Tile(y, x, min(rows, last + 1 - y), min(columns, width - x))
-            for y in range(first, last + 1, rows) for x in range(0, width, columns)]
 
 
 class ConvLowering:
@@ -143,7 +45,7 @@ class ConvLowering:
         self.limit = context.block_limit
         if context.cold and self.pixels <= self.lanes:
             self.limit = min(self.limit, FIRST_FOLDS * self.lanes)
-        self.pieces = _pieces(node, self.lanes, self.limit)
+        self.pieces = pieces_within(node, self.lanes, self.limit)
         self.start = first_channels(node, self.lanes)
         self.stationary, self.bank = context.stationary, context.bank
         self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config,

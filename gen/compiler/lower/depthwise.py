@@ -14,7 +14,9 @@ from weft.gen.compiler.constants import split_weights
 from weft.gen.compiler.emitter import Operand, Stream
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.context import Band, Context, balanced
-from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Piece, Tile
+from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
+from weft.gen.compiler.lower.pieces import Piece
+from weft.gen.compiler.lower.tiles import Tile
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
 from weft.gen.isa import LONGEST_LINE

@@ -16,8 +16,10 @@ from weft.gen.compiler.emitter import Operand
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.columns import folds_together, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, byte_source
-from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue, Piece, Tile, parts_of, pieces_of, tiles_of
+from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
 from weft.gen.compiler.lower.grouped import Strip
+from weft.gen.compiler.lower.pieces import Piece, pieces_of
+from weft.gen.compiler.lower.tiles import Tile, parts_of, tiles_of
 from weft.gen.compiler.steps import Step
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.gen.compiler.gemm import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
-from weft.gen.compiler.gemm_operands import pack_activations, pack_weights, unpack_results
-from weft.gen.compiler.gemm_program import program, window_bytes
+from weft.gen.compiler.gemm.operands import pack_activations, pack_weights, unpack_results
+from weft.gen.compiler.gemm.plan import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
+from weft.gen.compiler.gemm.program import program, window_bytes
 from weft.gen.config import Config
 from weft.gen.formats.tiling import WINDOW
 from weft.gen.isa import WORD_BYTES

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from weft.gen.compiler.gemm import Gemm
+from weft.gen.compiler.gemm.plan import Gemm
 from weft.gen.config import Config
 from weft.gen.errors import MismatchError, WeftError
 from weft.sim import build

@@ -12,19 +12,19 @@ from weft.gen.compiler.constants import FILLING, WEIGHTS, Image
 from weft.gen.compiler.dataflow import stationary_sums
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.estimate import estimate
-from weft.gen.compiler.fetch import ConstantFetch
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower import Context
 from weft.gen.compiler.lower.resident import ResidentSets, fits
 from weft.gen.compiler.memory import ConstantRing, free_from, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
-from weft.gen.compiler.placement import Placement
-from weft.gen.compiler.plan import INPUT_WINDOW, Plan
-from weft.gen.compiler.plan_search import Search
-from weft.gen.compiler.planner import Planner
+from weft.gen.compiler.planning.plan import INPUT_WINDOW, Plan
+from weft.gen.compiler.planning.planner import Planner
+from weft.gen.compiler.planning.search import Search
 from weft.gen.compiler.rewrite import Simplified, simplify
-from weft.gen.compiler.schedule import Schedule
-from weft.gen.compiler.traffic import Traffic
+from weft.gen.compiler.scheduling.fetch import ConstantFetch
+from weft.gen.compiler.scheduling.placement import Placement
+from weft.gen.compiler.scheduling.schedule import Schedule
+from weft.gen.compiler.scheduling.traffic import Traffic
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.graph import Conv, Graph, Scale

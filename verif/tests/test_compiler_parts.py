@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from weft.gen.compiler.apart import move_apart
 from weft.gen.compiler.constants import Field, parameter_sets, split_weights, weight_tiles
 from weft.gen.compiler.dependences import DependenceTracker, Region
 from weft.gen.compiler.layout import Halo, Layout
 from weft.gen.compiler.lower.pooling import Span, division, spans
 from weft.gen.compiler.memory import Buffer, ConstantRing, place
-from weft.gen.compiler.readings import Reading, waits
+from weft.gen.compiler.planning.apart import move_apart
+from weft.gen.compiler.planning.readings import Reading, waits
 from weft.gen.errors import WeftError
 from weft.gen.graph import Scale, Tensor
 from weft.gen.isa import Destination, Rounding, Source, Unit

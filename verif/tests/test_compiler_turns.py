@@ -11,11 +11,11 @@ import pytest
 from weft.gen import isa
 from weft.gen.compiler.compile import Compilation, compile_network
 from weft.gen.compiler.constants import Block
-from weft.gen.compiler.lasting import Uses
-from weft.gen.compiler.plan import OUTPUT_WINDOW
-from weft.gen.compiler.planner import Planner
-from weft.gen.compiler.rounds import LayerStep, mixed, rounds
-from weft.gen.compiler.steps import Step
+from weft.gen.compiler.planning.plan import OUTPUT_WINDOW
+from weft.gen.compiler.planning.planner import Planner
+from weft.gen.compiler.scheduling.lasting import Uses
+from weft.gen.compiler.scheduling.rounds import LayerStep, mixed, rounds
+from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.graph import Conv, MaxPool
 from weft.verif.random_networks import RandomNetwork
 from weft.verif.tests.test_compiler_networks import check, configuration, run
@@ -81,7 +81,7 @@ def network(pattern: int, seed: int = 0) -> Pattern:
 @pytest.fixture(autouse=True, params=["two buffers", "one buffer"])
 def always(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Turns are taken wherever they can be, whether that saves time or not, with two buffers or with one for all that is handed on."""
-    monkeypatch.setattr("weft.gen.compiler.plan_search._changes", lambda *_: iter(()))
+    monkeypatch.setattr("weft.gen.compiler.planning.search._changes", lambda *_: iter(()))
     if request.param == "one buffer":
         plan = Planner.plan
         monkeypatch.setattr(Planner, "plan", lambda self, choice: plan(self, dataclasses.replace(choice, single=frozenset(range(100)))))

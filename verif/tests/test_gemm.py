@@ -8,9 +8,9 @@ import pytest
 
 from weft.fpga.format_compared import SEVERAL
 from weft.gen import isa
-from weft.gen.compiler.gemm import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
-from weft.gen.compiler.gemm_operands import pack_activations, pack_weights, unpack_results
-from weft.gen.compiler.gemm_program import program, window_bytes
+from weft.gen.compiler.gemm.operands import pack_activations, pack_weights, unpack_results
+from weft.gen.compiler.gemm.plan import ACTIVATIONS, PROGRAM, RESULTS, WEIGHTS, Gemm
+from weft.gen.compiler.gemm.program import program, window_bytes
 from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.formats.operand import OPERANDS, OperandPair

@@ -6,7 +6,7 @@ from weft.gen.compiler.lower.context import Band, Context
 from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
 from weft.gen.compiler.lower.depthwise import DepthwiseLowering, Filter
 from weft.gen.compiler.lower.packed import PackedLowering
-from weft.gen.compiler.steps import Step
+from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.graph import Conv
 
 

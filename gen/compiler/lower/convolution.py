@@ -19,7 +19,7 @@ from weft.gen.compiler.lower.grouped import first_channels
 from weft.gen.compiler.lower.pieces import Piece, pieces_within
 from weft.gen.compiler.lower.resident import Place
 from weft.gen.compiler.lower.tiles import Tile, parts_of, tiles_of
-from weft.gen.compiler.steps import Step
+from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.graph import Conv, Tensor
 
 EPILOGUE_TILES = 4  # that an addition follows together

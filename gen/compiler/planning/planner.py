@@ -2,15 +2,15 @@
 
 from itertools import accumulate
 
-from weft.gen.compiler.apart import move_apart
-from weft.gen.compiler.banding import Banding
-from weft.gen.compiler.bands import Bands
-from weft.gen.compiler.chains import chains, cut
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.memory import Buffer, place, ring_start
-from weft.gen.compiler.needs import Needs
-from weft.gen.compiler.plan import INPUT_WINDOW, SPILL_WINDOW, Choice, Plan
-from weft.gen.compiler.readings import readings
+from weft.gen.compiler.planning.apart import move_apart
+from weft.gen.compiler.planning.banding import Banding
+from weft.gen.compiler.planning.bands import Bands
+from weft.gen.compiler.planning.chains import chains, cut
+from weft.gen.compiler.planning.needs import Needs
+from weft.gen.compiler.planning.plan import INPUT_WINDOW, SPILL_WINDOW, Choice, Plan
+from weft.gen.compiler.planning.readings import readings
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.errors import WeftError

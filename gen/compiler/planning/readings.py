@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from weft.gen.compiler.bands import Bands
 from weft.gen.compiler.lower.tiles import parts_of, tiles_of
 from weft.gen.compiler.memory import Buffer
-from weft.gen.compiler.plan_cost import weight_lines
+from weft.gen.compiler.planning.bands import Bands
+from weft.gen.compiler.planning.cost import weight_lines
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.graph import Conv

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from weft.gen.compiler.memory import Buffer, place
-from weft.gen.compiler.readings import Readings, waits
+from weft.gen.compiler.planning.readings import Readings, waits
 
 
 def move_apart(buffers: Sequence[Buffer], readings: Readings, height: int, first: int) -> None:

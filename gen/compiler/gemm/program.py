@@ -2,7 +2,7 @@
 
 from weft.gen.compiler.builder import ProgramBuilder
 from weft.gen.compiler.dependences import Region
-from weft.gen.compiler.gemm import ACTIVATIONS, RESULTS, WEIGHTS, Gemm
+from weft.gen.compiler.gemm.plan import ACTIVATIONS, RESULTS, WEIGHTS, Gemm
 from weft.gen.isa import WORD_BYTES
 
 ONE = 0x3F80_0000  # as an fp32

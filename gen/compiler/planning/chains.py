@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from weft.gen.compiler.needs import Needs, fusible
+from weft.gen.compiler.planning.needs import Needs, fusible
 from weft.gen.graph import Add, Conv, MaxPool
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.memory import Buffer
-from weft.gen.compiler.turns import Rows
+from weft.gen.compiler.planning.turns import Rows
 
 SPILL_WINDOW, INPUT_WINDOW, OUTPUT_WINDOW = 3, 1, 2
 

@@ -5,9 +5,9 @@ import math
 
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.depthwise import Filter
-from weft.gen.compiler.plan import Plan
+from weft.gen.compiler.planning.plan import Plan
+from weft.gen.compiler.planning.turns import Rows, input_rows
 from weft.gen.compiler.rewrite import Simplified
-from weft.gen.compiler.turns import Rows, input_rows
 from weft.gen.config import Config
 from weft.gen.graph import Add, Conv, MaxPool
 

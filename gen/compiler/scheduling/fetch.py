@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Hashable
 
 from weft.gen.compiler.emitter import Emitter
-from weft.gen.compiler.lasting import Uses
 from weft.gen.compiler.memory import ConstantRing
-from weft.gen.compiler.rounds import LayerStep
+from weft.gen.compiler.scheduling.lasting import Uses
+from weft.gen.compiler.scheduling.rounds import LayerStep
 from weft.gen.errors import WeftError
 
 FETCH_AHEAD = 6  # blocks of constants requested before the step that needs them; a shorter queue only holds dispatch up

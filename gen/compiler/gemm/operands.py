@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from weft.gen.compiler.gemm import Gemm
+from weft.gen.compiler.gemm.plan import Gemm
 from weft.gen.formats.element import Element
 
 Codes = NDArray[np.integer]

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from weft.gen.compiler.bands import Bands
 from weft.gen.compiler.layout import Halo
 from weft.gen.compiler.lower.packed import Packing
 from weft.gen.compiler.lower.pooling import sums_over_rows
 from weft.gen.compiler.memory import AccumulatorSlots
-from weft.gen.compiler.needs import Needs
-from weft.gen.compiler.plan import Choice
-from weft.gen.compiler.turns import Rows, held_between, input_rows, made_rows
+from weft.gen.compiler.planning.bands import Bands
+from weft.gen.compiler.planning.needs import Needs
+from weft.gen.compiler.planning.plan import Choice
+from weft.gen.compiler.planning.turns import Rows, held_between, input_rows, made_rows
 from weft.gen.graph import Add, Conv, Tensor
 
 

@@ -4,9 +4,9 @@ import dataclasses
 
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower.context import Band
-from weft.gen.compiler.needs import fusible
 from weft.gen.compiler.network import Placed
-from weft.gen.compiler.plan import OUTPUT_WINDOW, Plan
+from weft.gen.compiler.planning.needs import fusible
+from weft.gen.compiler.planning.plan import OUTPUT_WINDOW, Plan
 from weft.gen.compiler.rewrite import Simplified
 from weft.gen.config import Config
 from weft.gen.graph import Graph

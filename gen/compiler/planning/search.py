@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from itertools import pairwise
 
-from weft.gen.compiler.plan import Choice, Plan
-from weft.gen.compiler.plan_cost import array_bound, cycles
-from weft.gen.compiler.planner import Planner
+from weft.gen.compiler.planning.cost import array_bound, cycles
+from weft.gen.compiler.planning.plan import Choice, Plan
+from weft.gen.compiler.planning.planner import Planner
 from weft.gen.errors import WeftError
 from weft.gen.graph import Add
 

@@ -4,8 +4,8 @@ from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower.context import byte_destination, byte_source
 from weft.gen.compiler.network import Placed
-from weft.gen.compiler.placement import Placement
-from weft.gen.compiler.plan import INPUT_WINDOW, SPILL_WINDOW
+from weft.gen.compiler.planning.plan import INPUT_WINDOW, SPILL_WINDOW
+from weft.gen.compiler.scheduling.placement import Placement
 
 INPUT_PARTS = 8  # pieces in which the input arrives, so that work starts before all of it is there
 

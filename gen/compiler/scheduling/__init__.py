@@ -1,0 +1,1 @@
+"""The order of work, and what comes on chip and leaves it around it."""

@@ -40,9 +40,9 @@ class Image:
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """A run of lines of the constant image."""
+    """A run of lines of the constant image, from `line` on; without it room of that size on chip, into which nothing is fetched."""
 
-    line: int
+    line: int | None
     lines: int
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from weft.gen.compiler.lower.context import Band, Context
 from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
 from weft.gen.compiler.lower.depthwise import DepthwiseLowering, Filter
+from weft.gen.compiler.lower.narrow import NarrowLowering, Runs
 from weft.gen.compiler.lower.packed import PackedLowering
 from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.graph import Conv
@@ -16,6 +17,8 @@ def _lowering(context: Context, node: Conv, band: Band, epilogue: Epilogue | Non
         return DepthwiseLowering(context, node, band, epilogue, plan)
     if band.packed is not None:
         return PackedLowering(context, node, band, epilogue, band.packed)
+    if epilogue is None and band.alone and (runs := Runs.of(context, node, band)):
+        return NarrowLowering(context, node, band, runs)
     return ConvLowering(context, node, band, epilogue)
 
 

@@ -64,6 +64,8 @@ class ConstantFetch:
             ahead += index > limit
             self._early[index] = self._early.get(index, 0) + 1
             self._lying[key] = line
+            if block.line is None:
+                continue
             builder.layer = self._steps[index].layer
             self._emitter.load(0, block.line, line, block.lines)
             self._loads.append(len(builder.instructions) - 1)

@@ -102,13 +102,13 @@ def windows_of(network: CompiledNetwork) -> list[WindowSpec]:
 
 def cycle_limit(network: CompiledNetwork) -> int:
     """Cycles after which a run counts as hung."""
-    return max(HANG_MINIMUM, HANG_FACTOR * sum(layer.estimated_cycles for layer in network.layers))
+    return max(HANG_MINIMUM, HANG_FACTOR * network.estimated_cycles)
 
 
 def execute(network: CompiledNetwork, packed: Sequence[bytes], timing: DramTiming, *,
             progress: Callable[[int], None] = lambda done: None) -> list[SampleResult]:
     """Every sample, in order. Runs two or more processes if the work is long enough to pay for them."""
-    cycles = sum(layer.estimated_cycles for layer in network.layers)
+    cycles = network.estimated_cycles
     seconds = len(packed) * (cycles / RTL_SPEED + len(network.program) / GOLDEN_SPEED)
     workers = min(len(packed), processors())
     if workers < 2 or seconds < PARALLEL_SECONDS:

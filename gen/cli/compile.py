@@ -66,7 +66,7 @@ def _summary(split: "SplitNetwork", networks: "list[CompiledNetwork]", config: s
         "instructions": sum(len(network.program) for network in networks),
         "constant_bytes": sum(len(network.constants) for network in networks),
         "window_bytes": [sum(sizes) for sizes in zip(*(network.window_bytes for network in networks), strict=True)],
-        "estimated_cycles": sum(layer.estimated_cycles for network in networks for layer in network.layers),
+        "estimated_cycles": sum(network.estimated_cycles for network in networks),
         "spilled": [name for network in networks for name in network.spilled], "notes": list(split.notes),
         "dram": _dram(networks)}
 

@@ -1,6 +1,5 @@
 """Graph to program: simplify, plan memory, lower every node to steps, emit steps with constants fetched ahead."""
 
-import contextlib
 import math
 from itertools import accumulate
 
@@ -17,9 +16,8 @@ from weft.gen.compiler.lower import Context
 from weft.gen.compiler.lower.resident import ResidentSets, fits
 from weft.gen.compiler.memory import ConstantRing, free_from, ring_start
 from weft.gen.compiler.network import CompiledNetwork, Layer, Placed, program_bytes
-from weft.gen.compiler.planning.plan import INPUT_WINDOW, Plan
-from weft.gen.compiler.planning.planner import Planner
-from weft.gen.compiler.planning.search import Search
+from weft.gen.compiler.planning.candidates import Candidate, candidates, ring_lines
+from weft.gen.compiler.planning.plan import INPUT_WINDOW
 from weft.gen.compiler.rewrite import Simplified, simplify
 from weft.gen.compiler.scheduling.fetch import ConstantFetch
 from weft.gen.compiler.scheduling.placement import Placement
@@ -29,57 +27,41 @@ from weft.gen.config import Config
 from weft.gen.errors import WeftError
 from weft.gen.graph import Conv, Graph, Scale
 
-BLOCK_PARTS = (8, 16, 20)  # of the scratchpad that the largest block of constants may take
-RING_SHARES = (3, 5, 7)  # sixteenths of the scratchpad that may be set aside for constants
-MORE_ROUNDS = 3  # of changes to the best of the plans
+LONG = 8000  # instructions of a program that takes too long to write several times
 
 
-class Compilation:
-    """One run of the compiler. `stationary`: layers whose sums stay in the array; to be set before `emit`."""
+class Prepared:
+    """A simplified network and the plans for it. `dump`: every tensor that a node produces is stored."""
 
     def __init__(self, graph: Graph, config: Config, dump: bool) -> None:
         self.whole, self.config, self.dump = graph, config, dump
         self.graph, self.kept = without_constant_channels(graph, config.lanes)
         self.simple: Simplified = simplify(self.graph)
-        self.stationary: frozenset[int] = frozenset()
-        self.emitter = Emitter(config)
-        self.image = Image(config.line_bytes)
-        self.block_limit, self.plan = self._plan()
-        self.context = Context(self.emitter, self.image, self.block_limit)
-        self.resident = ResidentSets(self.emitter) if fits(self.simple.nodes, config, self.block_limit) else None
-        self.context.resident = self.resident
-        self.placement = Placement(self.graph, self.simple, self.plan, config)
-        self.traffic = Traffic(self.placement, self.emitter, dump=dump)
+        self.candidates = candidates(config, self.graph, self.simple, keep=dump)
 
     @property
     def all_layers(self) -> frozenset[int]:
         return frozenset(range(len(self.simple.nodes)))
 
-    def _plan(self) -> tuple[int, Plan]:
-        """The largest block of constants, and the plan that leaves room for two of them; what activations do not use goes to the ring too.
-        Blocks are smaller only where that saves time."""
-        lines = self.config.scratchpad_lines
-        rooms = [(lines // part, _ring_lines(lines // part)) for part in BLOCK_PARTS]
-        searches = [(room, Search(self._planner(room[1]))) for room in rooms]
-        if any(search.plan.made for _, search in searches):  # more room for constants, so that those of a chain may stay
-            rooms = [(lines // BLOCK_PARTS[-1], lines * share // 16) for share in RING_SHARES]
-            for room in rooms:
-                with contextlib.suppress(WeftError):  # too little is left for activations
-                    searches.append((room, Search(self._planner(room[1]))))
-        for _, search in searches:
-            search.round()
-        (limit, _), best = min(searches, key=lambda item: (item[1].cost, -item[0][0]))
-        for _ in range(MORE_ROUNDS):
-            if not best.round():
-                break
-        return limit, best.finish()
 
-    def _planner(self, ring: int) -> Planner:
-        return Planner(self.config, self.graph, self.simple, ring, keep=self.dump)
+class Compilation:
+    """From one plan to a program. `stationary`: layers whose sums stay in the array."""
+
+    def __init__(self, prepared: Prepared, candidate: Candidate, stationary: frozenset[int] = frozenset()) -> None:
+        self.whole, self.graph, self.kept, self.simple = prepared.whole, prepared.graph, prepared.kept, prepared.simple
+        self.config, self.stationary = prepared.config, stationary
+        self.emitter = Emitter(self.config)
+        self.image = Image(self.config.line_bytes)
+        self.block_limit, self.plan = candidate.block_limit, candidate.plan
+        self.context = Context(self.emitter, self.image, self.block_limit)
+        self.resident = ResidentSets(self.emitter) if fits(self.simple.nodes, self.config, self.block_limit) else None
+        self.context.resident = self.resident
+        self.placement = Placement(self.graph, self.simple, self.plan, self.config)
+        self.traffic = Traffic(self.placement, self.emitter, dump=prepared.dump)
 
     def emit(self) -> CompiledNetwork:
         """The program. Once: afterwards the object is used up."""
-        start = ring_start(self.plan.height, _ring_lines(self.block_limit), self.config)
+        start = ring_start(self.plan.height, ring_lines(self.block_limit), self.config)
         ring = ConstantRing(start, self.config.scratchpad_lines - 1 - start)
         steps = Schedule(self.placement, self.traffic, self.context, stationary=self.stationary,
                          overlaps=self.config.machine.overlaps, room=ring.lines).steps()
@@ -158,21 +140,22 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False, dataflo
     if dataflow is not None and offered not in (dataflow, "both"):
         raise WeftError(f"dataflow {dataflow!r}", where=f"configuration {config.name}", why=f"array.dataflow is {offered!r}",
                         fix='set array.dataflow = "both"')
-    compilation = Compilation(graph, config, dump)
-    if dataflow is None and offered == "both":
-        weights, sums = Compilation(graph, config, dump), Compilation(graph, config, dump)
-        sums.stationary = compilation.all_layers
-        weights.emit()
-        sums.emit()
-        compilation.stationary = stationary_sums(weights.emitter.builder.instructions, sums.emitter.builder.instructions, config)
-    elif (dataflow or offered) == "output_stationary":
-        compilation.stationary = compilation.all_layers
-    return compilation.emit()
+    prepared, compiled = Prepared(graph, config, dump), list[CompiledNetwork]()
+    for candidate in prepared.candidates:
+        compiled.append(Compilation(prepared, candidate, _stationary(prepared, candidate, dataflow or offered)).emit())
+        if len(compiled[0].program) > LONG:
+            break
+    return min(compiled, key=lambda network: network.estimated_cycles)
 
 
-def _ring_lines(block_limit: int) -> int:
-    """Lines that constants in blocks of up to `block_limit` lines need at least."""
-    return 2 * block_limit + 64
+def _stationary(prepared: Prepared, candidate: Candidate, dataflow: str) -> frozenset[int]:
+    """Layers whose sums stay in the array: of `both` dataflows each layer takes the better one."""
+    if dataflow != "both":
+        return prepared.all_layers if dataflow == "output_stationary" else frozenset()
+    weights, sums = Compilation(prepared, candidate), Compilation(prepared, candidate, prepared.all_layers)
+    weights.emit()
+    sums.emit()
+    return stationary_sums(weights.emitter.builder.instructions, sums.emitter.builder.instructions, prepared.config)
 
 
 def _check_operands(graph: Graph, config: Config) -> None:

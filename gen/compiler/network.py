@@ -98,6 +98,11 @@ class CompiledNetwork:
         return program_bytes(len(self.program), self.config)
 
     @property
+    def estimated_cycles(self) -> int:
+        """Of one inference."""
+        return sum(layer.estimated_cycles for layer in self.layers)
+
+    @property
     def image(self) -> bytes:
         """Window 0: the program, then the constants."""
         words = b"".join(word.to_bytes(isa.WORD_BYTES, "little") for word in self.program)

@@ -46,7 +46,7 @@ def c_header(network: CompiledNetwork, name: str) -> str:
     permissions = [read | write << 1 for read, write in zip(network.WINDOW_READ, network.WINDOW_WRITE, strict=True)]
     guard = f"WEFT_NETWORK_{name.upper()}_H"
     return render("network.h.j2", network.config, network=network, name=name, guard=guard, ends=ends, image=lines, permissions=permissions,
-                  cycles=sum(layer.estimated_cycles for layer in network.layers))
+                  cycles=network.estimated_cycles)
 
 
 def identifier(text: str) -> str:

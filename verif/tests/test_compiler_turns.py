@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from weft.gen import isa
-from weft.gen.compiler.compile import Compilation, compile_network
+from weft.gen.compiler.compile import Compilation, Prepared, compile_network
 from weft.gen.compiler.constants import Block
 from weft.gen.compiler.planning.plan import OUTPUT_WINDOW
 from weft.gen.compiler.planning.planner import Planner
 from weft.gen.compiler.scheduling.lasting import Uses
 from weft.gen.compiler.scheduling.rounds import LayerStep, mixed, rounds
 from weft.gen.compiler.scheduling.steps import Step
-from weft.gen.graph import Conv, MaxPool
+from weft.gen.config import Config
+from weft.gen.graph import Conv, Graph, MaxPool
 from weft.verif.random_networks import RandomNetwork
 from weft.verif.tests.test_compiler_networks import check, configuration, run
 
@@ -98,12 +99,18 @@ def test_pattern(config, pattern):
         np.testing.assert_array_equal(got, want, err_msg=name)
 
 
+def compilation_of(graph: Graph, config: Config) -> Compilation:
+    """With the best plan by its cost."""
+    prepared = Prepared(graph, config, dump=False)
+    return Compilation(prepared, prepared.candidates[0])
+
+
 def test_turns_are_taken():
     """The patterns have chains with kernels that need rows again, packing, sums, poolings, bands without rows for a step, and tensors
     that are handed on and read again later."""
     seen = Counter[str]()
     for config, pattern in CASES:
-        compilation = Compilation(network(pattern).graph, config, dump=False)
+        compilation = compilation_of(network(pattern).graph, config)
         plan, nodes = compilation.plan, compilation.simple.nodes
         for chain in plan.chains:
             if len(plan.made.get(chain.start, [])) < 2:
@@ -142,7 +149,7 @@ def test_tables_show_the_tiles_of_the_program():
 
 def test_without_dump_nothing_in_between_goes_to_dram():
     for config in CONFIGS:
-        compilation = Compilation(network(0).graph, config, dump=False)
+        compilation = compilation_of(network(0).graph, config)
         passing = compilation.plan.passing
         compiled = compilation.emit()
         assert passing
@@ -200,7 +207,7 @@ def test_work_is_mixed_evenly_and_what_is_joined_stays_together():
 
 def test_rows_of_all_bands_are_those_of_the_tensor():
     for pattern in range(len(PATTERNS)):
-        compilation = Compilation(network(pattern).graph, CONFIGS[0], dump=False)
+        compilation = compilation_of(network(pattern).graph, CONFIGS[0])
         for step, bands in compilation.plan.made.items():
             rows = [row for first, last in bands for row in range(first, last + 1)]
             height = compilation.simple.tensors[compilation.simple.nodes[step].output].shape[0]

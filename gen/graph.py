@@ -42,6 +42,9 @@ class Tensor:
     unsigned: bool = False
 
 
+LONG_NAME = 64  # characters
+
+
 @dataclasses.dataclass(frozen=True)
 class Node:
     """`name`: the file's node name or its output tensor; `source`: the file's operator, for tables."""
@@ -50,6 +53,12 @@ class Node:
     source: str
     inputs: tuple[str, ...]
     output: str
+
+    @property
+    def title(self) -> str:
+        """What messages call it: converters join the names of what they fuse, and such a name fills a screen."""
+        name = self.name if len(self.name) <= LONG_NAME else f"{self.name[:LONG_NAME]}…"
+        return f"node {name!r} ({self.source})"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,7 +34,7 @@ def _fold_into_weights(conv: Conv, source: Tensor, order: np.ndarray | None) -> 
 
 
 def _refuse(node: Node, why: str) -> WeftError:
-    return WeftError(f"node {node.name!r} ({node.source})", why=why,
+    return WeftError(node.title, why=why,
                      fix="reshape only flattens tensors in front of a fully connected layer, or keeps the order of elements")
 
 

@@ -94,7 +94,7 @@ class Planner:
         candidates = [b for b in buffers if b.start <= worst <= b.end and b.name not in pinned]
         if not candidates:
             node = self.simple.nodes[worst]
-            raise WeftError(f"node {node.name!r} ({node.source}) does not fit the scratchpad of {self.config.name}",
+            raise WeftError(f"{node.title} does not fit the scratchpad of {self.config.name}",
                             why=f"even one row of its operands and {self.config.scratchpad.kib} KiB leave no room",
                             fix="use a configuration with a larger scratchpad.kib")
         return max(candidates, key=lambda buffer: buffer.lines).name

@@ -1,17 +1,24 @@
 """Pages in docs/ that `make bench` rewrites, and the third-party files that they are measured with."""
 
+import argparse
 import os
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 from rich.console import Console
 
 from weft.gen.errors import WeftError
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 140  # of lines
+PHOTOGRAPHS = "photos_224.npz"  # each an array of its own, 224 x 224 or larger
+
+Key = tuple[str, str]  # network and configuration: a row's first two columns
+Row = TypeVar("Row")
 
 
 def third_party(variable: str, folder: str, name: str) -> Path:
@@ -19,10 +26,49 @@ def third_party(variable: str, folder: str, name: str) -> Path:
     return Path(os.environ.get(variable) or ROOT.parent / "shared" / folder) / name
 
 
-def committed(page: Path) -> dict[tuple[str, str], str]:
-    """Rows of a page's table as it is, by what is in their first two columns: network and configuration. Empty without the page."""
-    rows = [line for line in page.read_text().splitlines(keepends=True) if line.startswith("| ")][1:] if page.exists() else []
-    return {(cells[1].strip(), cells[2].strip()): line for line in rows if (cells := line.split("|"))}
+def photographs(size: int) -> np.ndarray:
+    """The middle `size` x `size` pixels of the third-party photographs."""
+    with np.load(third_party("WEFT_DATA", "data", PHOTOGRAPHS)) as file:
+        photos = np.stack(list(file.values()))
+    start = (photos.shape[1] - size) // 2
+    return photos[:, start:start + size, start:start + size]
+
+
+def committed(page: Path) -> dict[Key, str]:
+    """Rows of a page's table as it is. Empty without the page."""
+    return {(cells[1].strip(), cells[2].strip()): line for line in _lines(page)[1:] if (cells := line.split("|"))}
+
+
+def figures(page: Path) -> dict[Key, dict[str, str]]:
+    """Cells of a page's table as it is, of each row by the names of the columns; numbers without commas between thousands."""
+    names, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in _lines(page))
+    return {(row[0], row[1]): dict(zip(names, (cell.replace(",", "") for cell in row), strict=True)) for row in rows}
+
+
+def _lines(page: Path) -> list[str]:
+    """Of the table: its head, then its rows."""
+    return [line for line in page.read_text().splitlines(keepends=True) if line.startswith("| ")] if page.exists() else []
+
+
+def chosen(description: str, rows: Iterable[Key]) -> Key:
+    """What the command line asks to measure: ``--only`` a network, ``--config`` a configuration, "" for all of them."""
+    networks, configs = zip(*rows, strict=True)
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--only", default="", choices=["", *dict.fromkeys(networks)], help="measure this network alone")
+    parser.add_argument("--config", default="", choices=["", *dict.fromkeys(configs)], help="measure on this configuration alone")
+    given = parser.parse_args()
+    return given.only, given.config
+
+
+def measured(page: Path, rows: Mapping[Key, Row], choice: Key, measure: Callable[[Row], str]) -> Iterable[str]:
+    """Lines of a page's table: what `measure` gives for each of the `rows` that are `chosen`; others stay as they are, where the page has
+    them."""
+    kept = committed(page)
+    for key, row in rows.items():
+        if all(wanted in ("", own) for wanted, own in zip(choice, key, strict=True)):
+            yield measure(row)
+        elif key in kept:
+            yield kept[key]
 
 
 def filled(text: str) -> str:

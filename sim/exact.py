@@ -4,12 +4,10 @@ rows of one network, `--config NAME` of one configuration.
 Networks and inputs are third-party files, see `docs_page`. The exit code is 4 if anything differs; the page says so, too.
 """
 
-import argparse
 import dataclasses
 import json
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from weft.gen.errors import MismatchError, ToolError
-from weft.sim.docs_page import ROOT, committed, rewrite, third_party
+from weft.sim.docs_page import PHOTOGRAPHS, ROOT, chosen, measured, photographs, rewrite, third_party
 from weft.sim.one_sample import named
 from weft.sim.runner import Options, simulate
 
@@ -42,13 +40,10 @@ class Network:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Inputs ``x``, and what else the file holds."""
+        if self.size:
+            return {"x": photographs(self.size)}
         with np.load(third_party("WEFT_DATA", "data", self.inputs)) as file:
-            arrays = dict(file)
-        if not self.size:
-            return arrays
-        photos = np.stack(list(arrays.values()))
-        start = (photos.shape[1] - self.size) // 2
-        return {"x": photos[:, start:start + self.size, start:start + self.size]}
+            return dict(file)
 
 
 NETWORKS = (
@@ -57,10 +52,11 @@ NETWORKS = (
     Network("mlperf_tiny_vww.tflite", "vww_9.npz", ALL),
     Network("mlperf_tiny_ad.tflite", "ad_196.npz", ALL),
     Network("tflm_micro_speech.tflite", "micro_speech_4.npz", ALL),
-    Network("mobilenet_v2_224.tflite", "photos_224.npz", SMALL, size=224),
-    Network("mobilenet_v1_025_128_uint8.tflite", "photos_224.npz", SMALL, size=128),
+    Network("mobilenet_v2_224.tflite", PHOTOGRAPHS, SMALL, size=224),
+    Network("mobilenet_v1_025_128_uint8.tflite", PHOTOGRAPHS, SMALL, size=128),
     Network("mnist8_qop_u8s8.onnx", "mnist_digits28.npz", SMALL),
 )
+ROWS = {(network.name, config): (network, config) for network in NETWORKS for config in network.configs}
 
 HEADER = """# Every bit
 
@@ -118,27 +114,18 @@ def row(network: Network, config: str, report: dict[str, Any]) -> str:
             f"{wrong['tensors_compared']:,} | {compared['tensors']:,} | {compared['memory']:,} | {mismatches(report):,} | {accuracy} |\n")
 
 
-def measure(console: Console, only: str, config: str, kept: dict[tuple[str, str], str], differing: list[str]) -> Iterable[str]:
-    """Rows of the page; those of other networks than `only` and configurations than `config` stay as they are."""
-    for network in NETWORKS:
-        for name in network.configs:
-            if (only and network.name != only) or (config and name != config):
-                yield kept[network.name, name]
-                continue
-            report = run(network, name)
-            console.print(row(network, name, report), end="")
-            differing += [f"{network.name} on {name}"] * bool(mismatches(report))
-            yield row(network, name, report)
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", choices=["", *(network.name for network in NETWORKS)], help="run this network alone")
-    parser.add_argument("--config", default="", choices=["", *ALL], help="run on this configuration alone")
-    given, console, differing = parser.parse_args(), Console(highlight=False, soft_wrap=True), []  # type: ignore[var-annotated]
+    choice, console = chosen(__doc__.splitlines()[0], ROWS), Console(highlight=False, soft_wrap=True)
+    differing: list[str] = []
+
+    def measure(pair: tuple[Network, str]) -> str:
+        report = run(*pair)
+        differing.extend([f"{pair[0].name} on {pair[1]}"] * bool(mismatches(report)))
+        console.print(row(*pair, report), end="")
+        return row(*pair, report)
 
     def text() -> str:
-        rows = "".join(measure(console, given.only, given.config, committed(PAGE), differing))
+        rows = "".join(measured(PAGE, ROWS, choice, measure))
         total = sum(int(line.split("|")[9].replace(",", "")) for line in rows.splitlines())
         return HEADER + rows + f"\n{len(rows.splitlines())} rows, {total:,} mismatches.\n"
 

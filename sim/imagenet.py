@@ -4,19 +4,16 @@ ResNet-50 and MobileNetV1 come from `examples/imagenet`, MobileNetV2 is a third-
 these rows again and keep the others.
 """
 
-import argparse
 import dataclasses
 import runpy
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from weft.sim import exact
-from weft.sim.docs_page import ROOT, committed, rewrite, third_party
+from weft.sim.docs_page import ROOT, chosen, measured, photographs, rewrite, third_party
 from weft.sim.execute import DramTiming
 from weft.sim.one_sample import named, one_sample
 
@@ -36,10 +33,10 @@ class Row:
 
 # bound: the larger one, layer by layer, of MACs over array size and bytes over the bus' width.
 # ideal: SCALE-Sim 3.0.0 for a weight-stationary array of that size that never waits for memory.
-ROWS = (
+ROWS = {(row.network, row.config): row for row in (
     Row("mobilenet_v2_224", "edge16", 1_370_000, 4_390_000), Row("mobilenet_v2_224", "edge32"),
     Row("mobilenet_v1_224", "edge16", 2_340_000, 5_070_000), Row("mobilenet_v1_224", "edge32", 634_000, 3_320_000),
-    Row("resnet50", "edge16", 16_140_000, 20_600_000), Row("resnet50", "edge32", 4_070_000, 6_350_000))
+    Row("resnet50", "edge16", 16_140_000, 20_600_000), Row("resnet50", "edge32", 4_070_000, 6_350_000))}
 
 HEADER = """# Networks of ImageNet's size
 
@@ -48,55 +45,43 @@ the scratchpad in a cycle (16 bytes on `edge16`, 32 on `edge32`), after 64 cycle
 reference engine, tflite-micro, and the golden machine ends with the same scratchpad, accumulators and DRAM. ResNet-50 and MobileNetV1 have
 the standard shapes and random weights (`examples/imagenet`). The bound is the larger one, layer by layer, of MACs over the array's size and
 bytes over the bus' width; the ideal is SCALE-Sim 3.0.0's for a weight-stationary array of the same size that never waits for memory.
+Fingerprints are as in [cycles.md](cycles.md); `make test` compares those of the MobileNets on `edge32`, which are compiled in seconds.
 
-| network | configuration | MACs | cycles | bound | SCALE-Sim ideal | utilisation | DRAM read | DRAM written |
-|---|---|---:|---:|---:|---:|---:|---:|---:|
+| network | configuration | MACs | cycles | bound | SCALE-Sim ideal | utilisation | DRAM read | DRAM written | fingerprint |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---|
 """
 
 
 def files(network: str, folder: Path) -> tuple[Path, Path]:
     """Model and images of a network; those of the project are written to `folder` first."""
     if network == "mobilenet_v2_224":
-        known = next(known for known in exact.NETWORKS if known.name == network)
-        np.save(folder / "photographs.npy", known.arrays()["x"])
-        return third_party("WEFT_MODELS", "models", known.model), folder / "photographs.npy"
+        np.save(folder / "photographs.npy", photographs(224))
+        return third_party("WEFT_MODELS", "models", f"{network}.tflite"), folder / "photographs.npy"
     if not (folder / f"{network}.tflite").exists():
-        runpy.run_path(str(MAKER))["write"](folder)
+        runpy.run_path(str(MAKER))["write"](folder, names=[network])
     return folder / f"{network}.tflite", folder / "imagenet_inputs.npz"
 
 
-def measured(row: Row, folder: Path) -> str:
-    """Its line of the page. Raises what `one_sample` raises."""
+def line(row: Row, folder: Path) -> str:
+    """Of the page, measured now. Raises what `one_sample` raises."""
     config = named(row.config)
     timing = DramTiming(bytes_per_cycle=config.line_bytes)
     report = one_sample(config, *files(row.network, folder), timing=timing, dumped=0)
     bound, ideal = (f"{cycles / 1e6:.3g} M" if cycles else "" for cycles in (row.bound, row.ideal))
     dram = report["dram_bytes"]
     return (f"| {row.network} | {row.config} | {report['macs']:,} | {report['cycles_per_inference']:,.0f} | {bound} | {ideal} | "
-            f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} |\n")
-
-
-def table(console: Console, only: str, config: str, folder: Path) -> Iterable[str]:
-    """Lines of the page; those of other networks than `only` and configurations than `config` stay, where they have been measured."""
-    kept = committed(PAGE)
-    for row in ROWS:
-        key = row.network, row.config
-        if only in ("", row.network) and config in ("", row.config):
-            line = measured(row, folder)
-            console.print(line.strip())
-            yield line
-        elif key in kept:
-            yield kept[key]
+            f"{report['utilization']:.1%} | {dram['read']:,} | {dram['write']:,} | {report['fingerprint']} |\n")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", choices=["", *dict.fromkeys(row.network for row in ROWS)], help="measure this network alone")
-    parser.add_argument("--config", default="", choices=["", *dict.fromkeys(row.config for row in ROWS)],
-                        help="measure on this configuration alone")
-    given, console = parser.parse_args(), Console(highlight=False, soft_wrap=True)
+    choice, console = chosen(__doc__.splitlines()[0], ROWS), Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
-        return rewrite(PAGE, lambda: HEADER + "".join(table(console, given.only, given.config, Path(folder))), console)
+        def measure(row: Row) -> str:
+            text = line(row, Path(folder))
+            console.print(text, end="")
+            return text
+
+        return rewrite(PAGE, lambda: HEADER + "".join(measured(PAGE, ROWS, choice, measure)), console)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from weft.gen.host import SplitNetwork, load_network, load_split
 from weft.sim import build, cxx
 from weft.sim.check import Mismatch, difference
 from weft.sim.execute import SPILL, DramTiming, Executor, SampleResult, execute
+from weft.sim.fingerprint import fingerprint
 from weft.sim.inputs import load_samples
 from weft.sim.output import check_writable, staged
 from weft.sim.report.collect import performance
@@ -87,7 +88,8 @@ def simulate(config: Config, model: Path, inputs: Path, out: Path, options: Opti
     mismatches = checks.against(graph.outputs, graph.engine, engine, samples, outputs)
     report = {
         **heading(config, options), "model": {**describe(graph, model), "output_shapes": [list(shape) for shape in graph.output_shapes]},
-        "inputs": len(samples), "input_file": str(inputs), "reference": reference, "mismatches": mismatches,
+        "inputs": len(samples), "input_file": str(inputs), "fingerprint": fingerprint(network, network.pack_input(held[0])),
+        "reference": reference, "mismatches": mismatches,
         **performance(network, results, options.timing), "tools": tools(graph.engine)}
     with staged(out) as folder:
         if request:

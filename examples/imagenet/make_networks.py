@@ -9,6 +9,7 @@ everything else is elementwise.
 """
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -151,12 +152,12 @@ def mobilenet_v1(network: NetworkWriter, rest: tuple[int, ...] = (128, 128, 256,
 NETWORKS = {"resnet50": resnet50, "mobilenet_v1_224": mobilenet_v1}
 
 
-def write(folder: Path, seed: int = 1, size: int = 224) -> None:
-    """All networks, for images of `size` x `size` pixels, and imagenet_inputs.npz to `folder`."""
-    for name, build in NETWORKS.items():
+def write(folder: Path, seed: int = 1, size: int = 224, names: Iterable[str] = tuple(NETWORKS)) -> None:
+    """The networks, for images of `size` x `size` pixels, and imagenet_inputs.npz, which is the same for all of them, to `folder`."""
+    for name in names:
         network = NetworkWriter(seed, size, 1.0)
         path = folder / f"{name}.tflite"
-        path.write_bytes(build(network))
+        path.write_bytes(NETWORKS[name](network))
         print(f"{path}: {path.stat().st_size:,} bytes")
     np.savez_compressed(folder / "imagenet_inputs.npz", x=network.held[network.input])
 

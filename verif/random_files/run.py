@@ -23,7 +23,7 @@ from weft.verif.random_files import onnx, tflite
 from weft.verif.random_files.compare import EngineRefuses, NotExact, compare_recipe
 
 FORMATS: dict[str, Any] = {"tflite": tflite, "onnx": onnx}
-CONFIGS = ("tiny4", "edge16")
+CONFIGS = ("tiny4", "edge8", "edge16", "edge32")
 GRAPH_NODES = 6
 REFUSED = ("does not fit", "do not fit", "cannot hold", "a rounding error below a half")  # what weft may say to what it cannot do
 
@@ -95,8 +95,8 @@ def plan(seed: int, batch: int) -> Iterator[tuple[str, Any, str, int, int, str]]
     for turn in itertools.count():
         for place, (form, name) in enumerate(names):
             yield name, FORMATS[form].recipes(1, name), CONFIGS[(turn + place) % len(CONFIGS)], batch, seed + turn, "operators"
-        for form, count in (("tflite", 4 * batch), ("onnx", batch)):
-            yield f"{form} graph", FORMATS[form].recipes(GRAPH_NODES), CONFIGS[turn % len(CONFIGS)], count, seed + turn, "graphs"
+        for place, (form, count) in enumerate((("tflite", 4 * batch), ("onnx", batch))):
+            yield f"{form} graph", FORMATS[form].recipes(GRAPH_NODES), CONFIGS[(turn - place) % len(CONFIGS)], count, seed + turn, "graphs"
 
 
 def run(operators: int, graphs: int, *, seed: int, batch: int = 4, seconds: float = 1e9, report: Any = lambda tally: None) -> Tally:

@@ -9,6 +9,7 @@ from weft.gen import isa
 from weft.gen.compiler.constant_channels import without_constant_channels
 from weft.gen.compiler.constants import FILLING, WEIGHTS, Image
 from weft.gen.compiler.dataflow import stationary_sums
+from weft.gen.compiler.dram_account import dram_bytes
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.estimate import estimate
 from weft.gen.compiler.layout import Layout
@@ -130,7 +131,8 @@ class Compilation:
 
 def compile_network(graph: Graph, config: Config, *, dump: bool = False, dataflow: str | None = None) -> CompiledNetwork:
     """Compile `graph` for `config`. With `dump` every tensor that a node produces is stored to window 3 as well. `dataflow`: the one of
-    `array.dataflow` that all layers take; without it, where there is a choice, each takes the better (`stationary_sums`).
+    `array.dataflow` that all layers take; without it, where there is a choice, each takes the better (`stationary_sums`). Of the programs
+    of several plans the one that takes least cycles is returned, unless it moves more bytes to and from DRAM than the first plan's.
 
     Raises `WeftError` for what the machine cannot hold or do.
     """
@@ -145,6 +147,9 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False, dataflo
         compiled.append(Compilation(prepared, candidate, _stationary(prepared, candidate, dataflow or offered)).emit())
         if len(compiled[0].program) > LONG:
             break
+    if len(compiled) > 1:
+        most = dram_bytes(compiled[0])
+        compiled = [network for network in compiled if dram_bytes(network) <= most]
     return min(compiled, key=lambda network: network.estimated_cycles)
 
 

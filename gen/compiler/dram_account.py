@@ -27,6 +27,11 @@ def account(network: CompiledNetwork) -> list[tuple[str, str, int]]:
     return [row for row in rows if row[2]]
 
 
+def dram_bytes(network: CompiledNetwork) -> int:
+    """All of them."""
+    return sum(count for _, _, count in account(network))
+
+
 def _transfers(network: CompiledNetwork) -> Counter[tuple[int, str]]:
     """Bytes by window and direction, from the instructions."""
     moved: Counter[tuple[int, str]] = Counter()

@@ -1,4 +1,4 @@
-"""Plans that differ in the room for constants: the best by its cost, and others that cost hardly more and no more traffic.
+"""Plans that differ in the room for constants: the best by its cost, and others that cost hardly more.
 
 Costs are rough. Which of a few plans takes least time is seen in the programs that they lead to.
 """
@@ -50,8 +50,7 @@ def candidates(config: Config, graph: Graph, simple: Simplified, *, keep: bool) 
     for _ in range(MORE_ROUNDS):
         if not best.round():
             break
-    close = [(limit, found) for limit, found in others if found.plan.made and found.cost <= CLOSE * best.cost
-             and found.plan.spill_lines <= best.plan.spill_lines]
+    close = [(limit, found) for limit, found in others if found.plan.made and found.cost <= CLOSE * best.cost]
     return [Candidate(limit, found.finish()) for limit, found in [searches[0], *close][:MOST]]
 
 

@@ -14,6 +14,8 @@ from weft.gen.isa import Rounding
 from weft.sim.docs_page import ROOT
 from weft.sim.execute import DramTiming, Executor
 from weft.verif.golden import reference
+from weft.verif.tests.test_compiler_dataflow import with_dataflow
+from weft.verif.tests.test_compiler_networks import check
 
 
 def graph(shape: tuple[int, int, int], outputs: int, largest: int = 127) -> Graph:
@@ -63,6 +65,18 @@ def test_results_are_those_of_the_reference(name: str, shape: tuple[int, int, in
             assert network.unpack_outputs(found.output)[0].tolist() == expected.tolist()
             results.update(expected.ravel().tolist())
     assert len(results) > outputs, "results that hardly differ would hide errors"
+
+
+@pytest.mark.parametrize("dataflow", ["output_stationary", "both"])
+@pytest.mark.parametrize(("shape", "outputs", "largest"), [((1, 1, 512), 1, 127), ((9, 7, 10), 5, 127), ((1, 1, 700), 8, 255)])
+def test_sums_may_stay_in_the_array(dataflow: str, shape: tuple[int, int, int], outputs: int, largest: int,
+                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"depthwise": False} if dataflow == "output_stationary" else {}
+    held = np.random.default_rng(outputs).integers(-128, 128, shape).astype(np.int8)
+    whole, machine = graph(shape, outputs, largest), with_dataflow("edge16", dataflow, **options)
+    compiled = check(whole, held, machine)
+    monkeypatch.setattr(Runs, "of", lambda *_: None)
+    assert compiled.constant_kinds[FILLING] < compile_network(whole, machine).constant_kinds[FILLING], "it has no runs"
 
 
 def test_runs_are_taken_only_where_they_save_time(monkeypatch: pytest.MonkeyPatch) -> None:

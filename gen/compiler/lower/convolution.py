@@ -6,17 +6,17 @@ The accumulators hold a tile of output pixels (`tiles`) for C output channels; a
 import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import product
+from itertools import accumulate, product
 
 import numpy as np
 
-from weft.gen.compiler.constants import WEIGHTS, ParameterSets, parameter_sets
+from weft.gen.compiler.constants import WEIGHTS, ParameterSets, parameter_sets, split_weights
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.columns import merged, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, byte_destination
 from weft.gen.compiler.lower.grouped import first_channels
-from weft.gen.compiler.lower.pieces import Piece, pieces_within
+from weft.gen.compiler.lower.pieces import Piece, pieces_within, strips
 from weft.gen.compiler.lower.resident import Place
 from weft.gen.compiler.lower.tiles import Tile, parts_of, tiles_of
 from weft.gen.compiler.scheduling.steps import Step
@@ -45,7 +45,8 @@ class ConvLowering:
         self.limit = context.block_limit
         if context.cold and self.pixels <= self.lanes:
             self.limit = min(self.limit, FIRST_FOLDS * self.lanes)
-        self.pieces = pieces_within(node, self.lanes, self.limit)
+        self.pieces = pieces_within([strips(node, part, self.lanes) for part in split_weights(node.weights)], self.groups,
+                                    self.limit // self.lanes)
         self.start = first_channels(node, self.lanes)
         self.stationary, self.bank = context.stationary, context.bank
         self.tiles = tiles_of(band.first, band.last, band.output.tensor.shape[1] // self.together, context.emitter.config,
@@ -53,10 +54,9 @@ class ConvLowering:
                               blocks=self.stationary and band.packed is None, room=self.emitter.slots.lines // 2 if context.turns else 0)
         self.place = Place()  # of the first group's parameter set
 
-    @property
-    def weight_lines(self) -> int:
+    def weight_lines(self, group: int) -> int:
         """Of a group of outputs."""
-        return sum(piece.folds for piece in self.pieces) * self.lanes
+        return sum(piece.folds for piece in self.pieces[group]) * self.lanes
 
     @property
     def _transfer(self) -> int:
@@ -66,7 +66,7 @@ class ConvLowering:
     @property
     def in_blocks(self) -> bool:
         """Whether these come in several blocks, which every tile fetches again: tiles are as large as they can be then."""
-        return self.weight_lines > self.limit
+        return max(map(self.weight_lines, range(self.groups))) > self.limit
 
     def steps(self) -> Iterator[Step]:
         source: Tensor = self.band.inputs[0].tensor
@@ -91,30 +91,37 @@ class ConvLowering:
         self.place.first = self.emitter.load_parameters(placed[0], len(groups), sets) - groups.start
 
     def _weights(self, groups: range) -> Iterator[Step]:
-        lines = self.weight_lines
         if not self.in_blocks:
-            # Few folds: several output groups share a block, so that a DMA transfer is worth its latency.
-            together = max(1, min(self._transfer // lines, len(groups)))
-            for start in range(groups.start, groups.stop, together):
-                some = range(start, min(start + together, groups.stop))
-                data = b"".join(piece.data(group) for group in some for piece in self.pieces)
+            for some in self._batches(groups):
+                data = b"".join(piece.data for group in some for piece in self.pieces[group])
                 block, shared = [self.context.block(data, WEIGHTS)], object()
+                first = dict(zip(some, accumulate(map(self.weight_lines, some), initial=0), strict=False))
                 for group, number in self._order(some):
-                    yield Step(partial(self._group, group, number, (group - start) * lines), block, shared=shared)
+                    yield Step(partial(self._group, group, number, first[group]), block, shared=shared)
             return
         for group in groups:
             for tile in self.tiles:
                 slot: list[int] = []
-                for index, piece in enumerate(self.pieces):
-                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data(group), WEIGHTS)],
+                for index, piece in enumerate(self.pieces[group]):
+                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data, WEIGHTS)],
                                joined=index > 0)
+
+    def _batches(self, groups: range) -> Iterator[range]:
+        """Output groups that share a block, so that a DMA transfer is worth its latency where a group has few folds."""
+        start, lines = groups.start, 0
+        for group in groups:
+            lines += self.weight_lines(group)
+            if group > start and lines > self._transfer:
+                yield range(start, group)
+                start, lines = group, self.weight_lines(group)
+        yield range(start, groups.stop)
 
     def _group(self, group: int, number: int, first: int, placed: list[int]) -> None:
         """Tile `number` of an output group whose weights lie from line `first` of their block on."""
         self._ready(number)
         tile, weights = self.tiles[number], placed[0] + first
-        slot = self._slot(tile)
-        for part, piece in enumerate(self.pieces):
+        slot = self._slot(tile, group)
+        for part, piece in enumerate(self.pieces[group]):
             self._matmul(piece, group, tile, slot, part > 0, weights)
             weights += piece.folds * self.lanes
         self._finish(group, number, slot)
@@ -127,9 +134,9 @@ class ConvLowering:
         """One of several blocks of weights that a tile needs one after the other."""
         if index == 0:
             self._ready(self.tiles.index(tile))
-            slot.append(self._slot(tile))
-        self._matmul(self.pieces[index], group, tile, slot[0], index > 0, placed[0])
-        if index == len(self.pieces) - 1:
+            slot.append(self._slot(tile, group))
+        self._matmul(self.pieces[group][index], group, tile, slot[0], index > 0, placed[0])
+        if index == len(self.pieces[group]) - 1:
             self._finish(group, self.tiles.index(tile), slot[0])
 
     def _prepare(self) -> Iterator[Step]:
@@ -139,8 +146,8 @@ class ConvLowering:
     def _ready(self, number: int) -> None:
         """Before the first MATMUL of tile `number`."""
 
-    def _slot(self, tile: Tile) -> int:
-        """First accumulator line for a tile."""
+    def _slot(self, tile: Tile, group: int) -> int:
+        """First accumulator line for a tile of an output group."""
         if self.bank is not None:
             return self.emitter.slots.within(self.bank, tile.rows * tile.columns)
         short = None if self.epilogue else self.emitter.slots.short(tile.rows * tile.columns)

@@ -107,10 +107,15 @@ class DepthwiseLowering(ConvLowering):
         super().__init__(context, node, band, epilogue)
         config = context.emitter.config
         self.plan = plan
-        self.pieces = [Piece(0, 0, 0, _tiles(node, part[..., 0], plan, config)) for part in split_weights(node.weights)]
+        first, *rest = [_tiles(node, part[..., 0], plan, config) for part in split_weights(node.weights)]
+        self.pieces = [[Piece(0, 0, 0, first[group]), *(Piece(0, 0, 0, part[group]) for part in rest if part[group].any())]
+                       for group in range(self.groups)]
         self.start = [group * self.lanes for group in range(self.groups)]
         self.tiles = filter_tiles(plan, node, band, config)
-        self.alone = plan.folds == len(self.pieces) == 1
+
+    def _alone(self, group: int) -> bool:
+        """Whether one DEPTHWISE computes a tile of an output group."""
+        return self.plan.folds == len(self.pieces[group]) == 1
 
     def _newest(self, y: int) -> int:
         """Input row of the lowest tap for output row y."""
@@ -118,7 +123,7 @@ class DepthwiseLowering(ConvLowering):
 
     def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
         node, source, plan = self.node, self.band.inputs[0], self.plan
-        alone = self.alone
+        alone = self._alone(group)
         newest, last = self._newest(tile.y), self._newest(tile.y + tile.rows - 1)
         highest = newest - (node.weights.shape[1] - 1) * node.dilation[0]
         continues = alone and tile.y > self.band.first
@@ -140,10 +145,10 @@ class DepthwiseLowering(ConvLowering):
         """Accumulator lines from the first result of a tile to the last that its stream gives."""
         return (tile.rows - 1) * self.node.stride[0] * self.plan.length + self.plan.length - self.plan.first
 
-    def _slot(self, tile: Tile) -> int:
+    def _slot(self, tile: Tile, group: int) -> int:
         if self.bank is not None:
             return self.emitter.slots.within(self.bank, self._results(tile))
-        return self.emitter.slots.anywhere(self._results(tile)) if self.alone else super()._slot(tile)
+        return self.emitter.slots.anywhere(self._results(tile)) if self._alone(group) else super()._slot(tile, group)
 
     def _sums(self, tile: Tile, slot: int) -> Operand:
         return self.emitter.accumulators(slot, self._results(tile), (self.node.stride[1], self.node.stride[0] * self.plan.length))

@@ -23,7 +23,7 @@ from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.context import Band, Context
 from weft.gen.compiler.lower.convolution import ConvLowering
 from weft.gen.compiler.lower.grouped import Strip
-from weft.gen.compiler.lower.pieces import Piece, pieces_of
+from weft.gen.compiler.lower.pieces import Piece, pieces_within
 from weft.gen.compiler.lower.tiles import Tile
 from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.graph import Conv
@@ -86,15 +86,15 @@ class NarrowLowering(ConvLowering):
     def __init__(self, context: Context, node: Conv, band: Band, runs: Runs) -> None:
         super().__init__(context, node, band, None, merge=False)
         self.runs = runs
-        self.pieces = [piece for part in split_weights(node.weights)
-                       for piece in pieces_of(Strip(0, self.lanes, runs.tiles(part, self.lanes)), self.limit // self.lanes)]
+        self.pieces = pieces_within([[Strip(0, self.lanes, runs.tiles(part, self.lanes))] for part in split_weights(node.weights)], 1,
+                                    self.limit // self.lanes)
         self.planes = 0  # first line
 
     def _weights(self, groups: range) -> Iterator[Step]:
         slot: list[int] = []
-        for index, piece in enumerate(self.pieces):
-            blocks = [self.context.block(piece.data(0), WEIGHTS)]
-            if index == len(self.pieces) - 1:
+        for index, piece in enumerate(self.pieces[0]):
+            blocks = [self.context.block(piece.data, WEIGHTS)]
+            if index == len(self.pieces[0]) - 1:
                 blocks.append(Block(None, self.runs.plane_lines))
             yield Step(partial(self._piece, 0, self.tiles[0], slot, index), blocks, joined=index > 0)
 
@@ -102,7 +102,7 @@ class NarrowLowering(ConvLowering):
         self.planes = placed[-1]
         super()._piece(group, tile, slot, index, placed)
 
-    def _slot(self, tile: Tile) -> int:
+    def _slot(self, tile: Tile, group: int) -> int:
         return self.emitter.slots.next()
 
     def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:

@@ -18,7 +18,7 @@ from weft.gen.compiler.lower.columns import folds_together, pixels_together
 from weft.gen.compiler.lower.context import Band, Context, byte_source
 from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
 from weft.gen.compiler.lower.grouped import Strip
-from weft.gen.compiler.lower.pieces import Piece, pieces_of
+from weft.gen.compiler.lower.pieces import Piece, pieces_within
 from weft.gen.compiler.lower.tiles import Tile, parts_of, tiles_of
 from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.config import Config
@@ -85,8 +85,8 @@ class PackedLowering(ConvLowering):
         super().__init__(context, node, band, epilogue, merge=False)
         self.tiles = _tiles(band.first, band.last - band.first + 1, band.output.tensor, context.emitter.config)
         self.packing = packing = Packing.of(node)
-        self.pieces = [piece for part in split_weights(node.weights)
-                       for piece in pieces_of(Strip(0, self.lanes, self._contiguous(part)), self.limit // self.lanes)]
+        self.pieces = pieces_within([[Strip(0, self.lanes, self._contiguous(part))] for part in split_weights(node.weights)],
+                                    self.groups, self.limit // self.lanes)
         self.lines, line = [], first_line
         for tile in self.tiles:
             self.lines.append(line)

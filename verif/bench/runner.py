@@ -31,6 +31,7 @@ from cocotb_tools.runner import Verilator
 
 from weft.gen import verilog
 from weft.gen.errors import ToolError
+from weft.verif import garbage
 from weft.verif.bench import parts
 from weft.verif.bench.library import LONG, VARIABLES, Library, tools, wheel
 
@@ -48,6 +49,9 @@ OPTIONS = ("-Wno-CASEINCOMPLETE", "-Wno-PROCASSINIT", "-Wno-WIDTHTRUNC", "-Wno-W
 
 # For benches of many large models and few cycles: built in a fraction of the time, several times slower to run.
 QUICK = ("-fno-inline", "-fno-dfg")
+
+if PARAMETERS in os.environ:  # inside a simulation
+    garbage.leave_alone()
 
 
 class BenchError(AssertionError):

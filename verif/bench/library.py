@@ -42,7 +42,7 @@ class Library:
         with self._folder.with_suffix(".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if self._folder.exists():
-                file.close()
+                fcntl.flock(file, fcntl.LOCK_UN)  # those that waited build side by side
             yield
 
     def commands(self, make: list[str], directory: Path, *, long: bool) -> list[list[str]]:

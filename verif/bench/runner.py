@@ -142,7 +142,7 @@ def build(text: str, name: str, *, quick: bool = False, long: bool = False) -> P
             with library.awaited():
                 try:
                     _Runner(long=long).build(sources=[visible, source], hdl_toplevel=name, build_args=options, build_dir=directory,
-                                    timescale=TIMESCALE, log_file=log)
+                                             timescale=TIMESCALE, log_file=log)
                 except RuntimeError:
                     raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],
                                     fix="see the log; a C++ compiler and GNU make are needed") from None

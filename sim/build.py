@@ -35,6 +35,7 @@ TRANSLATE = ("--cc", "-O3", "--no-assert", "--x-assign", "fast", "--x-initial", 
              "--no-timing", "--output-split", "12000", "-Wno-fatal", "-Wno-lint", "-Wno-style")
 COMPILE = ("-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-w", "-DVL_IGNORE_UNKNOWN_ARCH")
 SLOW = "-O0"  # for what runs once
+UNIT_BYTES = 1_000_000  # of generated C++ for each translation unit, of which there is one at the least
 JOBS_LIMIT = 4  # C++ compilers at once: each takes up to half a gigabyte
 MEMORY = re.compile(r"^\s*VlUnpacked<(.+), (\d+)> (\w+);", re.MULTILINE)
 
@@ -161,9 +162,10 @@ def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, p
 
 
 def _units(folder: Path, name: str, parts: Sequence[Path]) -> list[str]:
-    """Join generated files into as many translation units as there are processors, evenly by size: reading the headers
-    costs more than compiling a small file."""
-    groups: list[list[Path]] = [[] for _ in range(min(processors(), JOBS_LIMIT, len(parts)))]
+    """Join generated files into translation units, evenly by size: as many as there are processors, but none so small that reading
+    the headers costs more than compiling it."""
+    count = sum(part.stat().st_size for part in parts) // UNIT_BYTES
+    groups: list[list[Path]] = [[] for _ in range(min(processors(), JOBS_LIMIT, len(parts), max(1, count)))]
     for path in sorted(parts, key=lambda part: (-part.stat().st_size, part.name)):
         min(groups, key=lambda group: sum(part.stat().st_size for part in group)).append(path)
     units = []

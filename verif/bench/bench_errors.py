@@ -12,7 +12,7 @@ from cocotbext.axi import AxiResp
 from weft.gen import isa
 from weft.gen.config import Config
 from weft.gen.isa import CONTROL, Alu, Cause, Destination, Rounding, Select, Source, Unit, encode
-from weft.hdl.npu import Npu
+from weft.sim.build import TOP, verilog_text
 from weft.verif.bench import runner
 from weft.verif.bench.bench_registers import CONFIG, CONFIGS
 from weft.verif.bench.npu_agents import Dram, Driver, image, power_up
@@ -273,5 +273,5 @@ async def soft_reset_in_the_middle_of_a_run(dut, delay):
 @pytest.mark.integration
 @pytest.mark.parametrize("name", CONFIGS)
 def test_errors(name):
-    runner.run(Npu(Config.load(runner.CONFIGS / f"{name}.toml")), f"npu_{name}", "weft.verif.bench.bench_errors",
+    runner.run(verilog_text(Config.load(runner.CONFIGS / f"{name}.toml")), TOP, "weft.verif.bench.bench_errors",
                parameters={"config": name})

@@ -84,7 +84,7 @@ def check_window(activations, weights, positions, sums, got) -> np.ndarray:
 
 def run_window(cycles: int) -> None:
     runner.run(Rows([Row(pair("bf16"), LANES, window=WINDOW)]), "format_element_bf16", "weft.verif.bench.bench_format_window",
-               parameters={"cycles": cycles})
+               long=True, parameters={"cycles": cycles})
 
 
 @pytest.mark.integration

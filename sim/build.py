@@ -2,33 +2,25 @@
 
 Verilog comes from the generator, Verilator turns it into C++, and the C++ compiler, called directly, makes it a library that
 `weft.sim.simulator` loads. Neither Verilator's Perl wrapper nor its makefile is used: the wheel ships the makefile unconfigured.
-
-Everything is kept under ``build/models`` of the project, or ``$WEFT_CACHE``, by a hash of all that goes in. Two processes that
-want the same model build it once; a build that dies leaves nothing that looks finished.
 """
 
-import contextlib
 import dataclasses
-import fcntl
-import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata, util
 from pathlib import Path
 
 from weft.gen.config import Config
 from weft.gen.errors import ToolError, install
-from weft.sim import cxx
+from weft.sim import cache, cxx
+from weft.sim.cache import ROOT
 from weft.sim.output import check_writable
 
 HARNESS = Path(__file__).resolve().parent / "harness"
-ROOT = Path(__file__).resolve().parents[1]
 TOP = "npu"
 
 TRANSLATE = ("--cc", "-O3", "--no-assert", "--x-assign", "fast", "--x-initial", "fast",
@@ -61,22 +53,17 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def cache_folder() -> Path:
-    """$WEFT_CACHE, or ``build/models`` of the project."""
-    return Path(os.environ.get("WEFT_CACHE") or ROOT / "build" / "models")
-
-
 def verilog_text(config: Config) -> str:
     """Verilog of the whole accelerator; kept by a hash of configuration and generator sources, so that the generator
     is neither imported nor run twice for the same thing."""
     described = [path for folder in ("gen", "gen/isa", "gen/formats") for path in (ROOT / folder).glob("*.py")]
     sources = sorted((ROOT / "hdl").rglob("*.py")) + sorted(described)
-    key = _digest([json.dumps(config.canonical()), metadata.version("amaranth"), *(path.read_text() for path in sources)])
-    path = cache_folder() / f"verilog-{key}.v"
+    key = cache.digest([json.dumps(config.canonical()), metadata.version("amaranth"), *(path.read_text() for path in sources)])
+    path = cache.folder() / f"verilog-{key}.v"
     if not path.exists():
         from weft.gen import verilog  # noqa: PLC0415 - the hardware language takes a second to import
         from weft.hdl.npu import Npu  # noqa: PLC0415
-        _write(path, verilog.convert(Npu(config), TOP))
+        cache.write(path, verilog.convert(Npu(config), TOP))
     return path.read_text()
 
 
@@ -84,7 +71,7 @@ def check_tools() -> None:
     """Raise `ToolError` if a simulation cannot be built here, `WeftError` if there is no place to keep it."""
     cxx.find()
     verilator()
-    check_writable(cache_folder(), "$WEFT_CACHE")
+    check_writable(cache.folder(), "$WEFT_CACHE")
 
 
 def build(verilog: str, line_bytes: int, *, trace: bool = False, progress: Progress = lambda text: None) -> Path:
@@ -103,14 +90,14 @@ def build_model(model: Model, verilog: str, *, trace: bool = False, progress: Pr
     """
     compiler, translator = cxx.find(), verilator()
     harness = [(HARNESS / name).read_text() for name in model.harness]
-    key = _digest([verilog, *harness, model.name, model.top, *model.defines, str(trace), *TRANSLATE, *_compile(compiler),
+    key = cache.digest([verilog, *harness, model.name, model.top, *model.defines, str(trace), *TRANSLATE, *_compile(compiler),
                    cxx.fast(compiler), SLOW, _versions(compiler)])
-    library = cache_folder() / f"{model.name}-{key}{'-trace' if trace else ''}.so"
+    library = cache.folder() / f"{model.name}-{key}{'-trace' if trace else ''}.so"
     if library.exists():
         return library
-    with _locked(library.with_suffix(".lock")):
+    with cache.locked(library.with_suffix(".lock")):
         if not library.exists():
-            with _staging(cache_folder() / f"build-{key}") as folder:
+            with cache.staging(cache.folder() / f"build-{key}") as folder:
                 staged = _build(folder, model, verilog, trace, compiler, translator, progress)
                 staged.rename(library)
     library.with_suffix(".lock").unlink(missing_ok=True)
@@ -144,14 +131,14 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
 
 def _runtime(common: Sequence[str], include: Path, trace: bool, compiler: str, progress: Progress) -> Path:
     """Folder of Verilator's run-time library, compiled once for all models."""
-    key = _digest([*_compile(compiler), str(trace), _versions(compiler)])
-    folder = cache_folder() / f"runtime-{key}"
+    key = cache.digest([*_compile(compiler), str(trace), _versions(compiler)])
+    folder = cache.folder() / f"runtime-{key}"
     if folder.exists():
         return folder
-    with _locked(folder.with_suffix(".lock")):
+    with cache.locked(folder.with_suffix(".lock")):
         if not folder.exists():
             progress("compiling Verilator's run-time library")
-            with _staging(cache_folder() / f"build-runtime-{key}") as place:
+            with cache.staging(cache.folder() / f"build-runtime-{key}") as place:
                 staged = place / "objects"
                 staged.mkdir()
                 parts = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
@@ -215,39 +202,3 @@ def _compile(compiler: str) -> tuple[str, ...]:
 
 def _versions(compiler: str) -> str:
     return f"{compiler} {cxx.version(compiler)} verilator {metadata.version('verilator')}"
-
-
-def _digest(parts: Sequence[str]) -> str:
-    state = hashlib.sha256()
-    for part in parts:
-        state.update(f"{len(part)}:".encode() + part.encode())
-    return state.hexdigest()[:20]
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    Path(file.name).rename(path)
-
-
-@contextlib.contextmanager
-def _staging(path: Path) -> Iterator[Path]:
-    """An empty folder to build in, gone afterwards. The caller holds the lock of what it builds, so that what is there was left by a
-    build that was killed."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir()
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the system releases it even if this process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -25,7 +25,7 @@ from weft.fpga.report.collect import collect
 from weft.fpga.report.page import render
 from weft.gen.config import Config
 from weft.gen.errors import MismatchError, WeftError
-from weft.sim.build import cache_folder
+from weft.sim import cache
 from weft.sim.output import check_writable, staged
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def check_tools(family: Family) -> None:
 
 def steps_folder() -> Path:
     """Where the results of steps are kept."""
-    return cache_folder() / "fpga"
+    return cache.folder() / "fpga"
 
 
 def synthesised(core: Core, board: Board, mhz: float, steps: Steps, tell: Tell = lambda step, text: None) -> Synthesised:

@@ -11,7 +11,7 @@ from weft.gen.compiler import CompiledNetwork, compile_network
 from weft.gen.config import Config
 from weft.gen.frontend import decode_output, encode_input, load
 from weft.gen.graph import Graph
-from weft.sim.build import ROOT
+from weft.sim.cache import ROOT
 from weft.sim.check import GoldenDevice, compare
 from weft.sim.device import RtlDevice
 from weft.sim.execute import IMAGE, INPUT, OUTPUT, SPILL, cycle_limit, run_program, windows_of

@@ -12,7 +12,7 @@ from weft.gen.config import Config
 from weft.gen.errors import ToolError
 from weft.gen.isa import State, Unit
 from weft.gen.sections import Array, Axi
-from weft.sim import build
+from weft.sim import build, cache
 from weft.sim.simulator import BusViolation, RegisterError, Simulator
 from weft.verif.tests.copier import BURST, Copier
 
@@ -181,7 +181,7 @@ def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None
     place = tmp_path / "build-0"
     place.mkdir()
     (place / "half.o").touch()
-    with build._staging(place) as folder:
+    with cache.staging(place) as folder:
         assert folder == place
         assert not list(folder.iterdir())
         (folder / "whole.o").touch()

@@ -13,14 +13,13 @@ Only the ports of the top module are visible to the bench: everything else stays
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -31,6 +30,7 @@ from cocotb_tools.runner import Verilator
 
 from weft.gen import verilog
 from weft.gen.errors import ToolError
+from weft.sim.cache import locked
 from weft.verif import garbage
 from weft.verif.bench import parts
 from weft.verif.bench.library import LONG, VARIABLES, Library, tools, wheel
@@ -134,7 +134,7 @@ def build(text: str, name: str, *, quick: bool = False, long: bool = False) -> P
     directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     directory.mkdir(parents=True, exist_ok=True)
     complete, library = directory / "complete", Library(BUILD, OPTIONS)
-    with _locked(directory / "lock"):
+    with locked(directory / "lock"):
         if not complete.exists():
             source, visible, log = directory / f"{name}.v", directory / "ports.vlt", directory / "build.log"
             source.write_text(text)
@@ -162,14 +162,6 @@ def ports(text: str, name: str, directions: str = "input|output") -> list[str]:
 def _libraries() -> dict[str, str]:
     """Where the loader finds cocotb: a model keeps the place that it was built with, and the project's folder may have moved since."""
     return {LIBRARIES: os.pathsep.join([str(config.libs_dir), *filter(None, [os.environ.get(LIBRARIES)])])}
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the system releases it even if this process dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _verdict(results: Path) -> str:

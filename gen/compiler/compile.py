@@ -1,5 +1,6 @@
 """Graph to program: simplify, plan memory, lower every node to steps, emit steps with constants fetched ahead."""
 
+import contextlib
 import math
 from itertools import accumulate
 
@@ -132,7 +133,7 @@ class Compilation:
 def compile_network(graph: Graph, config: Config, *, dump: bool = False, dataflow: str | None = None) -> CompiledNetwork:
     """Compile `graph` for `config`. With `dump` every tensor that a node produces is stored to window 3 as well. `dataflow`: the one of
     `array.dataflow` that all layers take; without it, where there is a choice, each takes the better (`stationary_sums`). Of the programs
-    of several plans the one that takes least cycles is returned, unless it moves more bytes to and from DRAM than the first plan's.
+    of several plans that move no more bytes to and from DRAM than the first one's, the one with least estimated cycles is returned.
 
     Raises `WeftError` for what the machine cannot hold or do.
     """
@@ -142,15 +143,18 @@ def compile_network(graph: Graph, config: Config, *, dump: bool = False, dataflo
     if dataflow is not None and offered not in (dataflow, "both"):
         raise WeftError(f"dataflow {dataflow!r}", where=f"configuration {config.name}", why=f"array.dataflow is {offered!r}",
                         fix='set array.dataflow = "both"')
-    prepared, compiled = Prepared(graph, config, dump), list[CompiledNetwork]()
-    for candidate in prepared.candidates:
-        compiled.append(Compilation(prepared, candidate, _stationary(prepared, candidate, dataflow or offered)).emit())
-        if len(compiled[0].program) > LONG:
-            break
-    if len(compiled) > 1:
-        most = dram_bytes(compiled[0])
-        compiled = [network for network in compiled if dram_bytes(network) <= most]
-    return min(compiled, key=lambda network: network.estimated_cycles)
+    prepared = Prepared(graph, config, dump)
+    first = best = _program(prepared, prepared.candidates[0], dataflow or offered)
+    for candidate in prepared.candidates[1:] if len(first.program) <= LONG else ():
+        with contextlib.suppress(WeftError):  # what does not fit is no candidate
+            other = _program(prepared, candidate, dataflow or offered)
+            if other.estimated_cycles < best.estimated_cycles and dram_bytes(other) <= dram_bytes(first):
+                best = other
+    return best
+
+
+def _program(prepared: Prepared, candidate: Candidate, dataflow: str) -> CompiledNetwork:
+    return Compilation(prepared, candidate, _stationary(prepared, candidate, dataflow)).emit()
 
 
 def _stationary(prepared: Prepared, candidate: Candidate, dataflow: str) -> frozenset[int]:

@@ -8,7 +8,8 @@ from weft.gen.config import FOLDS_IN_PLACE, Config
 
 @dataclasses.dataclass
 class Work:
-    """What the MATMULs or MATMUL_OSs of a layer take: `cycles` of the array that never waits, `folds` of the shortest of them."""
+    """What the MATMULs or MATMUL_OSs of a layer take: `cycles` of the array that never waits, `folds` of the shortest of them
+    that begins a tile: others may add little to it."""
 
     cycles: int = 0
     folds: int = 0
@@ -29,7 +30,8 @@ def work(instructions: list[Emitted], config: Config) -> dict[int, Work]:
             positions = config.lanes * -(-positions // config.lanes)
         own = layers.setdefault(emitted.layer, Work(folds=folds))
         own.cycles += folds * max(positions, config.lanes)
-        own.folds = min(own.folds, folds)
+        if not emitted.values["accumulate"]:
+            own.folds = min(own.folds, folds)
     return layers
 
 

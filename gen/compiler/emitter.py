@@ -13,6 +13,7 @@ from weft.gen.config import Config
 from weft.gen.graph import Scale
 from weft.gen.isa import Alu, Destination, Rounding, Select, Source
 
+MOST_PADDING = 255  # lines that a LOAD writes before a row, or behind it
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
@@ -121,10 +122,13 @@ class Emitter:
 
     def fill(self, line: int, lines: int, value: int, *, rows: int = 1, stride: int = 0) -> None:
         """Write `value` to `rows` runs of `lines` lines, `stride` lines apart, without touching DRAM."""
-        if rows == 1 and lines > 255:
-            rows, lines, stride, rest = lines // 255, 255, 255, lines % 255
+        if rows == 1 and lines > MOST_PADDING:
+            rows, lines, stride, rest = lines // MOST_PADDING, MOST_PADDING, MOST_PADDING, lines % MOST_PADDING
             if rest:
-                self.fill(line + rows * 255, rest, value)
+                self.fill(line + rows * MOST_PADDING, rest, value)
+        elif lines > MOST_PADDING:
+            self.fill(line + MOST_PADDING, lines - MOST_PADDING, value, rows=rows, stride=stride)
+            lines = MOST_PADDING
         if lines and rows:
             self.load(0, 0, line, 0, rows=rows, stride=stride, before=lines, value=value)
 
@@ -146,7 +150,7 @@ class Emitter:
         if side:
             self.fill(first + layout.data_lines, side, value, rows=layout.rows - 1, stride=layout.row_lines)
         above, below = first - base, base + layout.body_lines - end
-        if above == below <= 255:
+        if above == below <= MOST_PADDING:
             self.fill(base, above, value, rows=2, stride=end - base)
             return
         self.fill(base, above, value)
@@ -154,11 +158,14 @@ class Emitter:
 
     def load_rows(self, layout: Layout, first: int, last: int, window: int, dram_line: int) -> None:
         """Fetch rows first .. last of a tensor whose rows lie line-aligned in DRAM, with their side padding."""
-        length = layout.data_lines
-        start = dram_line + first * length
-        self.load(window, start, layout.row_line(first) - layout.left_lines, length, rows=last - first + 1,
-                  dram_stride=length, stride=layout.row_lines, before=layout.left_lines, after=layout.right_lines,
-                  value=layout.pad_value, dram=Region(f"window{window}", start, (last - first + 1) * length))
+        length, left, right, rows = layout.data_lines, layout.left_lines, layout.right_lines, last - first + 1
+        line, start = layout.row_line(first), dram_line + first * length
+        if max(left, right) > MOST_PADDING:
+            self.fill(line - left, left, layout.pad_value, rows=rows, stride=layout.row_lines)
+            self.fill(line + length, right, layout.pad_value, rows=rows, stride=layout.row_lines)
+            left = right = 0
+        self.load(window, start, line - left, length, rows=rows, dram_stride=length, stride=layout.row_lines, before=left, after=right,
+                  value=layout.pad_value, dram=Region(f"window{window}", start, rows * length))
 
     def store_rows(self, layout: Layout, first: int, last: int, window: int, dram_line: int) -> None:
         """Write rows first .. last back: dense tensors as one run, others with line-aligned rows."""

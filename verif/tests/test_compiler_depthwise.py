@@ -91,6 +91,13 @@ def test_without_the_option():
     assert vectors(network.program)["DEPTHWISE"] == 0
 
 
+@pytest.mark.parametrize("height", [4, 20])
+def test_padding_may_be_longer_than_what_a_load_writes_before_a_row(height):
+    """A pixel of 1,100 channels is 275 lines of padding; the higher image comes in bands."""
+    graph, held = layer((height, 3, 1100), (3, 3))
+    assert bool(check(graph, held, configuration("tiny4")).spilled) == (height > 4)
+
+
 def test_wide_images_take_diagonal_tiles():
     """A line of more pixels than the line memories delay."""
     graph, held = layer((4, 236, 4), (3, 3))

@@ -1,6 +1,7 @@
 """Layers with few outputs: partial sums side by side in the array's columns give the same results, with less DRAM traffic."""
 
 import contextlib
+import dataclasses
 
 import numpy as np
 import pytest
@@ -43,6 +44,7 @@ CASES = [
     ("edge16", (9, 7, 10), 5, 127),  # rows with a gap behind them: runs of whole rows, the last one with fewer
     ("edge16", (1, 1, 700), 8, 255),  # weights of nine bits: two passes
     ("edge16", (4, 64, 80), 2, 127),  # more weights than a block holds
+    ("edge16", (1, 1, 70_000), 8, 127),  # runs further apart than the stride of a pixel can be
 ]
 
 
@@ -65,6 +67,18 @@ def test_results_are_those_of_the_reference(name: str, shape: tuple[int, int, in
             assert network.unpack_outputs(found.output)[0].tolist() == expected.tolist()
             results.update(expected.ravel().tolist())
     assert len(results) > outputs, "results that hardly differ would hide errors"
+
+
+@pytest.mark.parametrize(("name", "shape", "outputs"), [("tiny4", (7, 11, 3), 1), ("edge8", (9, 7, 10), 3), ("edge16", (1, 1, 760), 3)])
+def test_what_is_read_behind_the_inputs_is_waited_for(name: str, shape: tuple[int, int, int], outputs: int) -> None:
+    """The layer's output lies there, with padding for the next one, which is written early."""
+    whole, chance = graph(shape, outputs), np.random.default_rng(outputs)
+    scale = Scale(multiplier=1, right=8, pre=0, rounding=Rounding.HALF_UP)
+    after = Conv("after", "CONV_2D", ("y",), "z", chance.integers(-127, 128, (6, 3, 3, outputs)).astype(np.int16), scale, 0, -128, 127,
+                 padding=(1, 1, 1, 1))
+    tensors = whole.tensors | {"z": Tensor("z", (1, 1, 6), 1.0, 0)}
+    chain = dataclasses.replace(whole, tensors=tensors, nodes=(*whole.nodes, after), outputs=("z",), output_shapes=((1, 1, 1, 6),))
+    check(chain, chance.integers(-128, 128, shape).astype(np.int8), config(name))
 
 
 @pytest.mark.parametrize("dataflow", ["output_stationary", "both"])

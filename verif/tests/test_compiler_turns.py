@@ -11,11 +11,11 @@ import pytest
 from weft.gen import isa
 from weft.gen.compiler.compile import Compilation, Prepared, compile_network
 from weft.gen.compiler.constants import Block
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.compiler.planning.plan import OUTPUT_WINDOW
 from weft.gen.compiler.planning.planner import Planner
 from weft.gen.compiler.scheduling.lasting import Uses
 from weft.gen.compiler.scheduling.rounds import LayerStep, mixed, rounds
-from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Graph, MaxPool
 from weft.verif.random_networks import RandomNetwork

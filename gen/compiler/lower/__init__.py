@@ -17,7 +17,7 @@ from weft.gen.compiler.lower.elementwise import (
 from weft.gen.compiler.lower.interpolation import lower_interpolate
 from weft.gen.compiler.lower.pooling import lower_average_pool, lower_max_pool
 from weft.gen.compiler.lower.softmax import lower_softmax
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.graph import (
     Add,
     Arrange,

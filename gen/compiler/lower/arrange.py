@@ -9,7 +9,7 @@ from itertools import product
 from weft.gen.compiler.emitter import NOTHING, PostStage
 from weft.gen.compiler.layout import Layout
 from weft.gen.compiler.lower.context import Band, Context, byte_destination, byte_source
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.graph import Arrange, Piece
 
 MOST_COUNT = (1 << 12) - 1  # iterations of a loop level

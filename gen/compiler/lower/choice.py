@@ -7,7 +7,7 @@ from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
 from weft.gen.compiler.lower.depthwise import DepthwiseLowering, Filter
 from weft.gen.compiler.lower.narrow import NarrowLowering, Runs
 from weft.gen.compiler.lower.packed import PackedLowering
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.graph import Conv
 
 

@@ -10,7 +10,7 @@ from itertools import accumulate, product
 
 import numpy as np
 
-from weft.gen.compiler.constants import WEIGHTS, ParameterSets, parameter_sets, split_weights
+from weft.gen.compiler.constants import WEIGHTS, Block, ParameterSets, parameter_sets, split_weights
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.columns import merged, pixels_together
@@ -18,8 +18,8 @@ from weft.gen.compiler.lower.context import Band, Context, byte_destination
 from weft.gen.compiler.lower.grouped import first_channels
 from weft.gen.compiler.lower.pieces import Piece, pieces_within, strips
 from weft.gen.compiler.lower.resident import Place
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.compiler.lower.tiles import Tile, parts_of, tiles_of
-from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.graph import Conv, Tensor
 
 EPILOGUE_TILES = 4  # that an addition follows together
@@ -100,11 +100,27 @@ class ConvLowering:
                     yield Step(partial(self._group, group, number, first[group]), block, shared=shared)
             return
         for group in groups:
+            blocks = list(self._blocks(group))
             for tile in self.tiles:
                 slot: list[int] = []
-                for index, piece in enumerate(self.pieces[group]):
-                    yield Step(partial(self._piece, group, tile, slot, index), [self.context.block(piece.data, WEIGHTS)],
-                               joined=index > 0)
+                for index, own in enumerate(blocks):
+                    last = index + 1 == len(blocks)
+                    wanted = [self.context.block(b"".join(piece.data for piece in own), WEIGHTS), *(self._room() if last else [])]
+                    yield Step(partial(self._block, group, tile, slot, own, last), wanted, joined=index > 0)
+
+    def _blocks(self, group: int) -> Iterator[list[Piece]]:
+        """Pieces of an output group that come in one block, one after the other."""
+        some: list[Piece] = []
+        for piece in self.pieces[group]:
+            if some and sum(each.folds for each in [*some, piece]) * self.lanes > self.limit:
+                yield some
+                some = []
+            some.append(piece)
+        yield some
+
+    def _room(self) -> list[Block]:
+        """Room that the step needs which finishes a tile."""
+        return []
 
     def _batches(self, groups: range) -> Iterator[range]:
         """Output groups that share a block, so that a DMA transfer is worth its latency where a group has few folds."""
@@ -118,25 +134,22 @@ class ConvLowering:
 
     def _group(self, group: int, number: int, first: int, placed: list[int]) -> None:
         """Tile `number` of an output group whose weights lie from line `first` of their block on."""
-        self._ready(number)
-        tile, weights = self.tiles[number], placed[0] + first
-        slot = self._slot(tile, group)
-        for part, piece in enumerate(self.pieces[group]):
-            self._matmul(piece, group, tile, slot, part > 0, weights)
-            weights += piece.folds * self.lanes
-        self._finish(group, number, slot)
+        self._block(group, self.tiles[number], [], self.pieces[group], True, [placed[0] + first])
 
     def _order(self, groups: range) -> Iterator[tuple[int, int]]:
         """Output groups and numbers of tiles in the order in which they are computed."""
         return product(groups, range(len(self.tiles)))
 
-    def _piece(self, group: int, tile: Tile, slot: list[int], index: int, placed: list[int]) -> None:
-        """One of several blocks of weights that a tile needs one after the other."""
-        if index == 0:
+    def _block(self, group: int, tile: Tile, slot: list[int], some: list[Piece], last: bool, placed: list[int]) -> None:
+        """A block of the weights that a tile needs one after the other, the `last` of them or not; the first one fills `slot`."""
+        accumulate, line = bool(slot), placed[0]
+        if not accumulate:
             self._ready(self.tiles.index(tile))
             slot.append(self._slot(tile, group))
-        self._matmul(self.pieces[group][index], group, tile, slot[0], index > 0, placed[0])
-        if index == len(self.pieces[group]) - 1:
+        for piece in some:
+            self._matmul(piece, group, tile, slot[0], accumulate, line)
+            accumulate, line = True, line + piece.folds * self.lanes
+        if last:
             self._finish(group, self.tiles.index(tile), slot[0])
 
     def _prepare(self) -> Iterator[Step]:

@@ -20,7 +20,7 @@ from weft.gen.compiler.lower.context import (
     parameters,
     stage,
 )
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.graph import Add, Combine, Extremum, Multiply, Prelu, Rescale, Scale, Table
 from weft.gen.isa import Alu, Destination, Select, Source
 

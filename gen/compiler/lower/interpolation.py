@@ -8,7 +8,7 @@ from functools import partial
 
 from weft.gen.compiler.emitter import NOTHING, PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination, byte_source
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.graph import Interpolate
 from weft.gen.isa import Alu, Rounding
 

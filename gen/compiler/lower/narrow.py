@@ -11,26 +11,23 @@ planes of bytes, reads of each line the lanes that count, joins the planes to wo
 
 import dataclasses
 import math
-from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 
-from weft.gen.compiler.constants import WEIGHTS, Block, split_weights, weight_tiles
+from weft.gen.compiler.constants import Block, split_weights, weight_tiles
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
-from weft.gen.compiler.layout import lines_for
+from weft.gen.compiler.layout import Layout, lines_for
 from weft.gen.compiler.lower.context import Band, Context
 from weft.gen.compiler.lower.convolution import ConvLowering
 from weft.gen.compiler.lower.grouped import Strip
 from weft.gen.compiler.lower.pieces import Piece, pieces_within
 from weft.gen.compiler.lower.tiles import Tile
-from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.graph import Conv
 from weft.gen.isa import Alu, Destination, Source
 
 PLANES = 4  # bytes of an accumulator
-# Lines of weights to save at least: for the additional VECTORs, and for each run of each column of a lane (measured).
+# Lines of weights to save at least (measured): for the additional VECTORs, and for each run and column that share a lane.
 WORTH, WORTH_RUN = 128, 6
 
 
@@ -60,9 +57,12 @@ class Runs:
         else:
             rows = lines_for(height, most)
             runs = cls(lines_for(height, rows), rows, width, rows * source.row_bytes)
-        reach = source.address(0) + runs.count * runs.stride + lanes
         worth = WORTH + WORTH_RUN * runs.count * config.vector.columns_per_lane
-        return runs if lines - runs.weight_lines(lanes) >= worth and reach <= config.scratchpad_bytes else None
+        return runs if lines - runs.weight_lines(lanes) >= worth and runs.end(source, lanes) <= config.scratchpad_bytes else None
+
+    def end(self, source: Layout, lanes: int) -> int:
+        """Byte behind the last that the array reads."""
+        return source.address(0) + self.count * self.stride + lanes
 
     @property
     def plane_lines(self) -> int:
@@ -90,28 +90,28 @@ class NarrowLowering(ConvLowering):
                                     self.limit // self.lanes)
         self.planes = 0  # first line
 
-    def _weights(self, groups: range) -> Iterator[Step]:
-        slot: list[int] = []
-        for index, piece in enumerate(self.pieces[0]):
-            blocks = [self.context.block(piece.data, WEIGHTS)]
-            if index == len(self.pieces[0]) - 1:
-                blocks.append(Block(None, self.runs.plane_lines))
-            yield Step(partial(self._piece, 0, self.tiles[0], slot, index), blocks, joined=index > 0)
+    @property
+    def in_blocks(self) -> bool:
+        return True
 
-    def _piece(self, group: int, tile: Tile, slot: list[int], index: int, placed: list[int]) -> None:
+    def _room(self) -> list[Block]:
+        return [Block(None, self.runs.plane_lines)]
+
+    def _block(self, group: int, tile: Tile, slot: list[int], some: list[Piece], last: bool, placed: list[int]) -> None:
         self.planes = placed[-1]
-        super()._piece(group, tile, slot, index, placed)
+        super()._block(group, tile, slot, some, last, placed)
 
     def _slot(self, tile: Tile, group: int) -> int:
         return self.emitter.slots.next()
 
     def _matmul(self, piece: Piece, group: int, tile: Tile, slot: int, accumulate: bool, line: int) -> None:
         source, runs = self.band.inputs[0], self.runs
+        end = lines_for(runs.end(source, self.lanes), source.line_bytes)
         self.emitter.matmul(
             activation=source.address(piece.ky) + piece.offset, weight_line=line, accumulator=slot, accumulate=accumulate,
-            stationary=self.stationary, x=(runs.count, runs.stride), y=(1, 0),
+            stationary=self.stationary, x=(1, 0), y=(runs.count, runs.stride),
             inner=(piece.across, piece.stride if piece.across > 1 else 0), outer=(piece.rows, source.row_bytes if piece.rows > 1 else 0),
-            reads=[source.region()])
+            reads=[Region("scratchpad", source.base_line, max(source.lines, end - source.base_line))])
 
     def _requantise(self, group: int, tile: Tile, slot: int) -> None:
         emitter, count, size = self.emitter, self.runs.count, self.emitter.line_bytes

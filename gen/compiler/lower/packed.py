@@ -19,8 +19,8 @@ from weft.gen.compiler.lower.context import Band, Context, byte_source
 from weft.gen.compiler.lower.convolution import ConvLowering, Epilogue
 from weft.gen.compiler.lower.grouped import Strip
 from weft.gen.compiler.lower.pieces import Piece, pieces_within
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.compiler.lower.tiles import Tile, parts_of, tiles_of
-from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Tensor
 from weft.gen.isa import Destination

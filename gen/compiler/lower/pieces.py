@@ -15,6 +15,7 @@ from weft.gen.compiler.lower.grouped import Strip, all_channels, grouped_strips,
 from weft.gen.graph import Conv
 
 MOST_FOLDS = 255  # what the fold counters of MATRIX_SHAPE hold
+MATMUL_BYTES = 64  # of its instructions, and of what it takes longer than folds of another one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,17 +76,19 @@ def pieces_of(strip: Strip, group: int, most: int) -> list[Piece]:
 
 
 def _runs_of(strip: Strip, group: int, most: int) -> Iterator[Piece]:
-    """The folds that are not zero for an output group, in runs of at most `most` along a kernel row."""
+    """The folds that are not zero for an output group, in runs of at most `most` along a kernel row. Few zero ones between two runs
+    are fetched along with them where that is less than the instructions of another MATMUL."""
     tiles = strip.tiles[group]
+    gap = MATMUL_BYTES // tiles[0, 0].size
     for ky, row in enumerate(tiles):
-        fold = 0
-        while fold < len(row):
-            end = fold
-            while end < min(len(row), fold + most) and row[end].any():
+        wanted = np.flatnonzero(row.any(axis=(1, 2))).tolist()
+        while wanted:
+            end = 1
+            while end < len(wanted) and wanted[end] - wanted[end - 1] <= gap + 1 and wanted[end] - wanted[0] < most:
                 end += 1
-            if end > fold:
-                yield Piece(strip.offset + fold * strip.stride, strip.stride, ky, tiles[ky:ky + 1, fold:end])
-            fold = max(end, fold + 1)
+            fold, last = wanted[0], wanted[end - 1]
+            yield Piece(strip.offset + fold * strip.stride, strip.stride, ky, tiles[ky:ky + 1, fold:last + 1])
+            wanted = wanted[end:]
 
 
 def pieces_within(parts: Sequence[Iterable[Strip]], groups: int, most: int) -> list[list[Piece]]:

@@ -10,7 +10,7 @@ from functools import partial
 from weft.gen.compiler.emitter import Operand, PostStage, ScaleStage
 from weft.gen.compiler.layout import lines_for
 from weft.gen.compiler.lower.context import Band, Context, balanced, byte_destination, byte_source
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.graph import AveragePool, Interpolate, MaxPool, Node, Tensor
 from weft.gen.isa import Alu, Rounding, Source
 

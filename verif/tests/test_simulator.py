@@ -199,3 +199,12 @@ def test_compiler_failure_names_the_compiler(monkeypatch: pytest.MonkeyPatch, tm
     assert caught.value.exit_code == 3
     assert not list((tmp_path / "cache").glob("npu-*.so"))
     assert subprocess.run([broken, "--version"], check=False).returncode == 0
+
+
+def test_translator_failure_is_not_blamed_on_the_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WEFT_CACHE", str(tmp_path))
+    with pytest.raises(ToolError, match=r"(?s)verilator_bin failed with code 1.*missing_part") as caught:
+        build.build("module npu(); missing_part part(); endmodule\n", LINE)
+    assert "a bug in weft" in caught.value.fix and "compiler" not in caught.value.fix
+    assert caught.value.exit_code == 3
+    assert not list(tmp_path.glob("build-*"))

@@ -49,10 +49,10 @@ def test_later_parts_leave_out_folds_of_zeros() -> None:
 
 
 def test_few_folds_of_zeros_are_fetched_where_that_is_less_than_another_instruction() -> None:
-    whole = weights((4, 1, 1, 40), (0, 0, 0, 0), (1, 0, 0, 20), (2, 0, 0, 39))  # folds 0, 5 and 9 of 4 x 4
+    whole = weights((4, 1, 1, 40), (0, 0, 0, 0), (1, 0, 0, 12), (2, 0, 0, 27))  # folds 0, 3 and 6 of 4 x 4
     parts = split_weights(np.clip(whole, -255, 254))
     (_, *rest), = pieces_within([[Strip(0, 4, weight_tiles(part, 4))] for part in parts], 1, 100)
-    assert [(piece.offset // 4, piece.folds) for piece in rest] == [(0, 10)]
+    assert [(piece.offset // 4, piece.folds) for piece in rest] == [(0, 7)]
     parts = split_weights(weights((16, 1, 1, 48), (0, 0, 0, 0), (1, 0, 0, 47)))  # folds 0 and 2 of 16 x 16
     (_, *rest), = pieces_within([[Strip(0, LANES, weight_tiles(part, LANES))] for part in parts], 1, 100)
     assert [(piece.offset // LANES, piece.folds) for piece in rest] == [(0, 1), (2, 1)]

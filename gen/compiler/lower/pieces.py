@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from weft.gen import isa
 from weft.gen.compiler.constants import weight_tiles
 from weft.gen.compiler.lower.context import balanced
 from weft.gen.compiler.lower.grouped import Strip, all_channels, grouped_strips, separate
 from weft.gen.graph import Conv
 
 MOST_FOLDS = 255  # what the fold counters of MATRIX_SHAPE hold
-MATMUL_BYTES = 64  # of its instructions, and of what it takes longer than folds of another one
+MATMUL_BYTES = 2 * isa.WORD_BYTES  # MATRIX_SHAPE and MATMUL
 
 
 @dataclasses.dataclass(frozen=True)

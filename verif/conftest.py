@@ -11,7 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-inputs", action="store_true", help="run networks on all of their inputs, not on a few, and compile the largest")
+    parser.addoption("--all-inputs", action="store_true", help="run networks on all of their inputs, not on a few")
     parser.addoption("--all-formats", action="store_true", help="run matrix products in all number formats and array sizes, not a few")
 
 

@@ -2,8 +2,7 @@
 imagenet`, and its reason in CHANGELOG.md.
 
 Rows that take up to a few seconds are measured again. Of the others the fingerprint is compared, so their program is compiled: on the same
-hardware it takes the same cycles. Those of ResNet-50 take the compiler up to a minute each: they are compared with `--all-inputs` alone.
-NNgen's example network is the one of its documentation.
+hardware it takes the same cycles; ResNet-50's takes a minute. NNgen's example network is the one of its documentation.
 """
 
 import importlib.util
@@ -27,8 +26,6 @@ LARGE = {"nngen_example", "mobilenet_v1_025_128_uint8"}
 LONG = {(name, config) for name in LARGE for config in ("tiny4", "edge8")} | {
     (network.name, "mini4") for network in bench.NETWORKS if network.name not in ("digits", "tflm_hello_world", "tflm_micro_speech")}
 MEASURED = [key for key in bench.ROWS if key not in LONG]
-COMPILED_IN_SECONDS = [(name, config) for name in ("mobilenet_v2_224", "mobilenet_v1_224") for config in ("edge16", "edge32")]
-COMPILED_IN_A_MINUTE = [("resnet50", "edge16"), ("resnet50", "edge32")]
 
 
 def network_of(key: Key) -> bench.Network:
@@ -84,10 +81,8 @@ def test_a_long_row_is_of_the_program_that_is_compiled(tmp_path: Path, name: str
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize(("name", "config"), COMPILED_IN_SECONDS + COMPILED_IN_A_MINUTE)
-def test_a_large_row_is_of_the_program_that_is_compiled(request: pytest.FixtureRequest, tmp_path: Path, name: str, config: str) -> None:
-    if (name, config) in COMPILED_IN_A_MINUTE and not request.config.getoption("--all-inputs"):
-        pytest.skip(f"compiling {name} takes up to a minute: run with --all-inputs")
+@pytest.mark.parametrize(("name", "config"), imagenet.ROWS)
+def test_a_large_row_is_of_the_program_that_is_compiled(tmp_path: Path, name: str, config: str) -> None:
     if name == "mobilenet_v2_224":
         third_party.model(f"{name}.tflite")
         third_party.data_path(PHOTOGRAPHS)
@@ -106,7 +101,6 @@ def test_the_page_of_dataflows_covers_every_network() -> None:
 
 def test_the_page_of_large_networks_covers_every_row() -> None:
     assert list(committed(imagenet.PAGE)) == list(imagenet.ROWS)
-    assert set(imagenet.ROWS) == {*COMPILED_IN_SECONDS, *COMPILED_IN_A_MINUTE}, "a row that no test compares"
     assert imagenet.PAGE.read_text().startswith(imagenet.HEADER)
 
 

@@ -14,6 +14,7 @@ from weft.sim.one_sample import named, one_sample
 
 PAGE = ROOT / "docs" / "estimates.md"
 CONFIG = "edge16"
+OTHERS = "tiny4", "edge8", "edge32"
 
 HEADER = """# What the compiler expects
 
@@ -25,15 +26,34 @@ program alone) and what it takes on the RTL, as reports attribute cycles to laye
 """
 
 
+WHOLE = """
+## Whole networks on other configurations
+
+The sum of the layers' estimates beside the cycles from start to interrupt; DRAM of 16 bytes a cycle and 64 cycles of latency.
+
+| network | configuration | estimated | cycles | error |
+|---|---|---:|---:|---:|
+"""
+
+
+def report(model: str, samples: str, config: str) -> dict[str, Any]:
+    return one_sample(named(config), third_party("WEFT_MODELS", "models", model), third_party("WEFT_DATA", "data", samples))
+
+
 def layers(model: str, samples: str) -> list[dict[str, Any]]:
     """Those of a report that take cycles."""
-    report = one_sample(named(CONFIG), third_party("WEFT_MODELS", "models", model), third_party("WEFT_DATA", "data", samples))
-    return [{**layer, "index": index} for index, layer in enumerate(report["layers"]) if layer["cycles"]]
+    return [{**layer, "index": index} for index, layer in enumerate(report(model, samples, CONFIG)["layers"]) if layer["cycles"]]
 
 
 def error(layer: dict[str, Any]) -> float:
     """Of the estimate, as a part of what the layer takes."""
     return float(layer["estimated_cycles"] / layer["cycles"] - 1)
+
+
+def whole(model: str, samples: str, config: str) -> dict[str, Any]:
+    """A network as one layer."""
+    found = report(model, samples, config)
+    return {"estimated_cycles": sum(layer["estimated_cycles"] for layer in found["layers"]), "cycles": round(found["cycles_per_inference"])}
 
 
 def rows(console: Console) -> Iterable[str]:
@@ -45,7 +65,11 @@ def rows(console: Console) -> Iterable[str]:
                    f"{layer['estimated_cycles']:,} | {layer['cycles']:,} | {error(layer):+.1%} |\n")
     said = f"{len(errors)} layers: median error {statistics.median(errors):.1%}, worst {max(errors):.1%}."
     console.print(said)
-    yield f"\n{said}\n"
+    yield f"\n{said}\n{WHOLE}"
+    for model, samples in NETWORKS:
+        for config in OTHERS:
+            network = whole(model, samples, config)
+            yield (f"| {Path(model).stem} | {config} | {network['estimated_cycles']:,} | {network['cycles']:,} | {error(network):+.1%} |\n")
 
 
 def main() -> int:

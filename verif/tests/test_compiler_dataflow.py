@@ -51,9 +51,9 @@ def test_one_dataflow_for_all_layers() -> None:
     assert counts[0]["MATMUL"] > 0 == counts[0]["MATMUL_OS"] and counts[1]["MATMUL_OS"] > 0 == counts[1]["MATMUL"]
 
 
-def matmul(positions: int, folds: int, *, sums: bool, layer: int = 0) -> list[Emitted]:
+def matmul(positions: int, folds: int, *, sums: bool, layer: int = 0, accumulate: int = 0) -> list[Emitted]:
     shape = Emitted("MATRIX_SHAPE", {"x_count": positions, "y_count": 1, "inner_count": folds, "outer_count": 1}, layer)
-    return [shape, Emitted("MATMUL_OS" if sums else "MATMUL", {}, layer)]
+    return [shape, Emitted("MATMUL_OS" if sums else "MATMUL", {"accumulate": accumulate}, layer)]
 
 
 @pytest.mark.parametrize(("positions", "folds", "stays"), [
@@ -63,6 +63,13 @@ def test_choice(positions: int, folds: int, stays: bool) -> None:
     config = with_dataflow("edge16", "both")
     programs = ([*matmul(positions, folds, sums=sums), *matmul(17, 1, sums=sums, layer=1)] for sums in (False, True))
     assert stationary_sums(*programs, config) == (frozenset({0}) if stays else frozenset())
+
+
+def test_what_is_added_to_a_tile_has_no_say() -> None:
+    """Few weights of nine bits: a second MATMUL of one fold."""
+    def program(sums: bool) -> list[Emitted]:
+        return matmul(256, FOLDS_IN_PLACE, sums=sums) + matmul(256, 1, sums=sums, accumulate=1)
+    assert stationary_sums(program(False), program(True), configuration("edge16")) == {0}
 
 
 def test_sums_stay_if_other_tiles_take_fewer_cycles() -> None:

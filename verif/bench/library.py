@@ -5,7 +5,6 @@ The folder is made along with the first model, named by versions and options. It
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import shutil
 import subprocess
@@ -31,8 +30,7 @@ class Library:
     """The shared parts, in a folder of their own in `build`. `options`: of Verilator, for every model."""
 
     def __init__(self, build: Path, options: tuple[str, ...]) -> None:
-        key = json.dumps([tools(), options, VARIABLES, HEADERS])
-        self._folder = build / f"runtime-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        self._folder = build / f"runtime-{cache.digest([json.dumps([tools(), options, VARIABLES, HEADERS])])}"
 
     @contextlib.contextmanager
     def awaited(self) -> Iterator[None]:

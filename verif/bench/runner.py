@@ -13,7 +13,6 @@ Only the ports of the top module are visible to the bench: everything else stays
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -30,7 +29,7 @@ from cocotb_tools.runner import Verilator
 
 from weft.gen import verilog
 from weft.gen.errors import ToolError
-from weft.sim.cache import locked
+from weft.sim import cache
 from weft.verif import garbage
 from weft.verif.bench import parts
 from weft.verif.bench.library import LONG, VARIABLES, Library, tools, wheel
@@ -131,10 +130,10 @@ def build(text: str, name: str, *, quick: bool = False, long: bool = False) -> P
                        for port in ports(text, module, "input") if port not in ("clk", "rst"))
     options = (*OPTIONS, *(QUICK if quick else ()))
     key = json.dumps([text, control, tools(), options, TIMESCALE, VARIABLES, LONG if long else None])
-    directory = BUILD / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    directory = BUILD / f"{name}-{cache.digest([key])}"
     directory.mkdir(parents=True, exist_ok=True)
     complete, library = directory / "complete", Library(BUILD, OPTIONS)
-    with locked(directory / "lock"):
+    with cache.locked(directory / "lock"):
         if not complete.exists():
             source, visible, log = directory / f"{name}.v", directory / "ports.vlt", directory / "build.log"
             source.write_text(text)

@@ -100,12 +100,12 @@ class ConvLowering:
                     yield Step(partial(self._group, group, number, first[group]), block, shared=shared)
             return
         for group in groups:
-            blocks = list(self._blocks(group))
+            blocks = [(own, self.context.block(b"".join(piece.data for piece in own), WEIGHTS)) for own in self._blocks(group)]
             for tile in self.tiles:
                 slot: list[int] = []
-                for index, own in enumerate(blocks):
+                for index, (own, weights) in enumerate(blocks):
                     last = index + 1 == len(blocks)
-                    wanted = [self.context.block(b"".join(piece.data for piece in own), WEIGHTS), *(self._room() if last else [])]
+                    wanted = [weights, *(self._room() if last else [])]
                     yield Step(partial(self._block, group, tile, slot, own, last), wanted, joined=index > 0)
 
     def _blocks(self, group: int) -> Iterator[list[Piece]]:

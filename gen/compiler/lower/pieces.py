@@ -65,9 +65,8 @@ def strips(node: Conv, weights: np.ndarray, lanes: int) -> Iterator[Strip]:
         yield from _dense(all_channels(weights, node.groups), gap, lanes)
 
 
-def pieces_of(strip: Strip, group: int, most: int) -> list[Piece]:
-    """A strip's folds for an output group in pieces of at most `most` folds."""
-    most = min(max(1, most), MOST_FOLDS)
+def _rectangles_of(strip: Strip, group: int, most: int) -> list[Piece]:
+    """All of a strip's folds for an output group in pieces of at most `most` folds."""
     tiles = strip.tiles[group]
     height, folds = tiles.shape[:2]
     across = balanced(folds, most)
@@ -96,5 +95,5 @@ def pieces_within(parts: Sequence[Iterable[Strip]], groups: int, most: int) -> l
     """The folds of each output group in pieces of at most `most`. `parts`: strips of weights that add up. Those after the first hold what
     does not fit int8, which is little: their passes over the same activations leave out folds where they are zero."""
     (first, *rest), most = [list(part) for part in parts], min(max(1, most), MOST_FOLDS)
-    return [[*(piece for strip in first for piece in pieces_of(strip, group, most)),
+    return [[*(piece for strip in first for piece in _rectangles_of(strip, group, most)),
              *(piece for part in rest for strip in part for piece in _runs_of(strip, group, most))] for group in range(groups)]
